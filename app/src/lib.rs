@@ -1,0 +1,1 @@
+//! The command line of a program that links Countersign tools.

@@ -1,0 +1,27 @@
+//! The pure part of Countersign: descriptors, gates, the call machine, the audit tree.
+//!
+//! Nothing here reads a clock, draws a random number, opens a file or logs. Time, ids and salts
+//! are arguments; every function is a value in, value out. Core cannot fail, it refuses.
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::wildcard_enum_match_arm
+)]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing,
+        clippy::wildcard_enum_match_arm
+    )
+)]
+
+pub mod digest;
+pub mod gate;
+pub mod id;
+pub mod time;
+pub mod tool;

@@ -1,0 +1,237 @@
+//! Tools: what the macros generate and what the runtime reads.
+//!
+//! A tool is a [`Definition`] (function pointers, in the program) with a [`Descriptor`] (data, which
+//! is stored and shown). Nothing here decides whether a tool may run; that is [`crate::gate`]'s.
+
+use std::any::{Any, TypeId};
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::digest::Digest;
+use crate::gate::{Conditions, DeclaredGates};
+use crate::id::{ActorId, CallId, ToolName};
+use crate::time::Timestamp;
+
+/// What a tool is, as data: shown to models, stored by digest when a call is opened.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Descriptor {
+    /// What models and people call it.
+    pub name: ToolName,
+    /// A short title for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// What the model reads, from the doc comment.
+    pub description: String,
+    /// The parameters in the order of the function, without `#[state]` and `#[context]`.
+    pub parameters: Vec<Parameter>,
+    /// JSON Schema (2020-12) of all arguments: an object, closed, subschemas inlined; `$defs` only
+    /// where a type is recursive.
+    pub input_schema: Value,
+    /// JSON Schema of the result (of the reported one, for external tools), where the type has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output_schema: Option<Value>,
+    /// What it demands before it runs.
+    pub gates: DeclaredGates,
+    /// `read_only`, `destructive`, `idempotent`, `open_world`.
+    pub hints: Hints,
+    /// The time limit of the body.
+    #[serde(rename = "timeout_ms", with = "crate::gate::optional_millis", default, skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<Duration>,
+    /// Why a destructive tool has no gate, from `ungated = "reason"`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ungated: Option<String>,
+}
+
+/// One parameter of a tool.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Parameter {
+    /// The name that the JSON uses.
+    pub name: String,
+    /// From the doc comment on the parameter; may be empty.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub description: String,
+    /// Whether it must be given.
+    pub required: bool,
+    /// What is used when it is absent, where that can be written as JSON.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default: Option<Value>,
+    /// `#[arg(secret)]`: never in an entry, a notice, a trace or an error.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub secret: bool,
+}
+
+/// What the author says about the effects of a tool; after MCP's tool annotations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Hints {
+    /// Changes nothing.
+    pub read_only: bool,
+    /// May destroy something.
+    pub destructive: bool,
+    /// Running it twice with the same idempotency key is as good as once.
+    pub idempotent: bool,
+    /// Reaches beyond the program's own data.
+    pub open_world: bool,
+}
+
+impl Descriptor {
+    /// SHA-256 over name, texts, schemas, options and the text of every `when`.
+    ///
+    /// Not over file, line or body: a changed body is not seen here.
+    pub fn digest(&self) -> Digest {
+        // Keys of `Value` objects are sorted, so equal descriptors have equal bytes.
+        let text = serde_json::to_value(self).map(|it| it.to_string()).unwrap_or_default();
+        Digest::of("countersign/descriptor/1", &[text.as_bytes()])
+    }
+}
+
+/// Where a tool was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Location {
+    /// The module, from `module_path!`.
+    pub module: &'static str,
+    /// The file, from `file!`.
+    pub file: &'static str,
+    /// The line, from `line!`.
+    pub line: u32,
+}
+
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{} (in {})", self.file, self.line, self.module)
+    }
+}
+
+/// A tool as the program holds it. Made by `#[tool]`, never by hand.
+#[derive(Debug)]
+pub struct Definition {
+    /// The tool's name; the same as its descriptor's.
+    pub name: &'static str,
+    /// Where it was written.
+    pub location: Location,
+    /// Its description as data, computed once.
+    pub descriptor: fn() -> &'static Descriptor,
+    /// Which `when` conditions hold for these arguments (JSON text).
+    pub conditions: fn(&str) -> Result<Conditions, ArgumentErrors>,
+    /// The types of its `#[state]` parameters.
+    pub states: fn() -> Vec<StateType>,
+    /// The function.
+    pub body: Body,
+}
+
+/// A type that a tool takes as `#[state]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StateType {
+    /// Which type.
+    pub id: TypeId,
+    /// Its name, for messages.
+    pub name: &'static str,
+}
+
+/// A boxed future.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// How to run a tool: arguments as JSON text in, the result as JSON text out.
+#[derive(Debug, Clone, Copy)]
+pub enum Body {
+    /// Nothing to run here; the result is reported from outside.
+    None,
+    /// A function that returns at once.
+    Sync(fn(&str, &dyn Scope) -> Result<String, Failure>),
+    /// A function that blocks its thread (`#[tool(blocking)]`): run it where that does no harm.
+    Blocking(fn(&str, &dyn Scope) -> Result<String, Failure>),
+    /// An async function.
+    Async(for<'a> fn(&'a str, &'a dyn Scope) -> BoxFuture<'a, Result<String, Failure>>),
+}
+
+/// What a running tool can reach besides its arguments.
+pub trait Scope: Sync {
+    /// The value of a `#[state]` type, if the program provided one.
+    fn state(&self, id: TypeId) -> Option<&(dyn Any + Send + Sync)>;
+
+    /// What the tool may know about its call; built only for tools that ask.
+    fn context(&self) -> CallContext;
+}
+
+/// What a tool body may know about the call it serves, through a `#[context]` parameter.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct CallContext {
+    /// The call.
+    pub call: CallId,
+    /// On whose behalf it was made.
+    pub requester: ActorId,
+    /// Who approved it, and when. Empty for a tool without approval gates.
+    pub approvals: Vec<Approved>,
+    /// The same over retries of this call: pass it to the system that does the work.
+    pub idempotency_key: String,
+    report_token: Option<String>,
+}
+
+impl CallContext {
+    /// What a tool may know about `call`. Made by the runtime.
+    pub const fn new(
+        call: CallId,
+        requester: ActorId,
+        approvals: Vec<Approved>,
+        idempotency_key: String,
+        report_token: Option<String>,
+    ) -> Self {
+        Self { call, requester, approvals, idempotency_key, report_token }
+    }
+
+    /// The one-time token with which an outside system reports this call's result; only for
+    /// `external_execution`.
+    pub fn report_token(&self) -> Option<&str> {
+        self.report_token.as_deref()
+    }
+}
+
+/// Somebody's approval.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Approved {
+    /// Who.
+    pub by: ActorId,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// Why a tool gave no result.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Failure {
+    /// The arguments do not fit; the function was not started.
+    #[error("{0}")]
+    Arguments(#[from] ArgumentErrors),
+    /// A `#[state]` was not provided; the function was not started.
+    #[error("no state of type `{0}` was provided; add `.state(…)` where the engine is built")]
+    State(&'static str),
+    /// The function returned an error.
+    #[error("{0}")]
+    Failed(String),
+    /// The function returned, but its result cannot be written as JSON.
+    #[error("the tool ran, but its result cannot be written as JSON: {0}")]
+    Output(String),
+}
+
+/// Everything that is wrong with the arguments of a call, in words a model can act on.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}", .0.join("; "))]
+pub struct ArgumentErrors(pub Vec<String>);
+
+/// Implemented by the type that `#[tool]` makes for each function, under the function's name.
+pub trait Tool: 'static {
+    /// The tool.
+    fn definition() -> &'static Definition;
+
+    /// The tool as data.
+    fn descriptor() -> &'static Descriptor {
+        (Self::definition().descriptor)()
+    }
+}

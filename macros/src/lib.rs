@@ -1,0 +1,1 @@
+//! The `#[tool]` and `#[approval]` attributes of Countersign.
