@@ -46,7 +46,11 @@ impl Digest {
 
     /// Equality whose time does not depend on where the two differ; for secrets.
     pub fn equals_in_constant_time(&self, other: &Self) -> bool {
-        self.0.iter().zip(other.0.iter()).fold(0, |found, (a, b)| found | (a ^ b)) == 0
+        self.0
+            .iter()
+            .zip(other.0.iter())
+            .fold(0, |found, (a, b)| found | (a ^ b))
+            == 0
     }
 }
 

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::id::PoolName;
 
 /// How long a gate asks when neither annotation nor policy say otherwise: seven days.
-pub const DEFAULT_EXPIRY: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+pub const DEFAULT_EXPIRY: Duration = Duration::from_hours(168);
 
 /// The pool of an `#[approval(required)]` that names none.
 pub const DEFAULT_POOL: &str = "approvers";
@@ -45,7 +45,12 @@ pub struct DeclaredInput {
     /// Whether the model does not see these fields; otherwise it may pre-fill them.
     pub hidden: bool,
     /// How long it asks.
-    #[serde(rename = "expires_in_ms", with = "optional_millis", default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        rename = "expires_in_ms",
+        with = "optional_millis",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
     pub expires_in: Option<Duration>,
 }
 
@@ -57,7 +62,12 @@ pub struct DeclaredConfirmation {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub when: Option<String>,
     /// How long it asks.
-    #[serde(rename = "expires_in_ms", with = "optional_millis", default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        rename = "expires_in_ms",
+        with = "optional_millis",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
     pub expires_in: Option<Duration>,
 }
 
@@ -73,7 +83,12 @@ pub struct DeclaredApproval {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub when: Option<String>,
     /// How long it asks.
-    #[serde(rename = "expires_in_ms", with = "optional_millis", default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        rename = "expires_in_ms",
+        with = "optional_millis",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
     pub expires_in: Option<Duration>,
 }
 
@@ -84,7 +99,12 @@ pub struct DeclaredExternal {
     /// Whether the function has a body, which hands the work over and returns a receipt.
     pub handoff: bool,
     /// How long it waits for the report.
-    #[serde(rename = "expires_in_ms", with = "optional_millis", default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        rename = "expires_in_ms",
+        with = "optional_millis",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
     pub expires_in: Option<Duration>,
 }
 
@@ -221,14 +241,19 @@ pub(crate) mod optional_millis {
 
     // The signature is serde's.
     #[expect(clippy::ref_option, reason = "`#[serde(with)]` passes the field by reference")]
-    pub(crate) fn serialize<S: Serializer>(span: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<S: Serializer>(
+        span: &Option<Duration>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
         match span {
             Some(span) => super::millis::serialize(span, serializer),
             None => serializer.serialize_none(),
         }
     }
 
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Duration>, D::Error> {
         Ok(Option::<u64>::deserialize(deserializer)?.map(Duration::from_millis))
     }
 }

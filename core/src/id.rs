@@ -33,7 +33,7 @@ fn read_base32(text: &str) -> Option<u128> {
     text.bytes().try_fold(0_u128, |value, byte| {
         let digit = ALPHABET.iter().position(|it| *it == byte)?;
         // 26 digits hold 130 bits: the first digit may not exceed 7.
-        (value >> 123 == 0).then(|| value << 5 | digit as u128)
+        (value >> 123 == 0).then_some(value << 5 | digit as u128)
     })
 }
 
@@ -152,9 +152,15 @@ impl FromStr for RequirementId {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let read = || {
             let (call, binding) = text.strip_prefix("req_")?.split_once('_')?;
-            Some(Self { call: CallId(read_base32(call)?), binding: read_base32(binding)? })
+            Some(Self {
+                call: CallId(read_base32(call)?),
+                binding: read_base32(binding)?,
+            })
         };
-        read().ok_or_else(|| IdError { text: text.to_owned(), expected: "the id of a requirement (req_…_…)" })
+        read().ok_or_else(|| IdError {
+            text: text.to_owned(),
+            expected: "the id of a requirement (req_…_…)",
+        })
     }
 }
 
@@ -208,7 +214,9 @@ macro_rules! names {
 
 fn is_tool_name(text: &str) -> bool {
     (1..=64).contains(&text.len())
-        && text.bytes().all(|it| it.is_ascii_alphanumeric() || matches!(it, b'_' | b'.' | b'-'))
+        && text
+            .bytes()
+            .all(|it| it.is_ascii_alphanumeric() || matches!(it, b'_' | b'.' | b'-'))
 }
 
 /// Spaces and control characters stay out: such a name is printed in terminals and compared by eye.
@@ -248,14 +256,23 @@ mod tests {
         for id in [early, late, CallId::new(u64::MAX, u128::MAX)] {
             assert_eq!(id.to_string().parse::<CallId>().unwrap(), id);
             let requirement = RequirementId::new(id, u128::MAX);
-            assert_eq!(requirement.to_string().parse::<RequirementId>().unwrap(), requirement);
+            assert_eq!(
+                requirement.to_string().parse::<RequirementId>().unwrap(),
+                requirement
+            );
             assert_eq!(requirement.call(), id);
         }
     }
 
     #[test]
     fn foreign_text_is_no_id() {
-        for text in ["", "call_", "run_00000000000000000000000001", "call_8zzzzzzzzzzzzzzzzzzzzzzzzz", "call_0000000000000000000000000I"] {
+        for text in [
+            "",
+            "call_",
+            "run_00000000000000000000000001",
+            "call_8zzzzzzzzzzzzzzzzzzzzzzzzz",
+            "call_0000000000000000000000000I",
+        ] {
             assert!(text.parse::<CallId>().is_err(), "{text}");
         }
         assert!(ToolName::new("billing.refund-2_a").is_ok());

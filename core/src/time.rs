@@ -76,10 +76,14 @@ fn parse(text: &str) -> Option<Timestamp> {
     }
     let number = |from: usize, to: usize| -> Option<i64> {
         let digits = text.get(from..to)?;
-        digits.bytes().all(|it| it.is_ascii_digit()).then(|| digits.parse().ok())?
+        digits
+            .bytes()
+            .all(|it| it.is_ascii_digit())
+            .then(|| digits.parse().ok())?
     };
     let days = days_from_civil(number(0, 4)?, number(5, 7)?, number(8, 10)?);
-    let millis = number(11, 13)? * 3_600_000 + number(14, 16)? * 60_000 + number(17, 19)? * 1_000 + number(20, 23)?;
+    let millis =
+        number(11, 13)? * 3_600_000 + number(14, 16)? * 60_000 + number(17, 19)? * 1_000 + number(20, 23)?;
     let time = Timestamp::from_millis(days * MILLIS_PER_DAY + millis);
     // Comparing with what we would write refuses month 13, hour 25 and other separators in one go.
     (time.to_string() == text).then_some(time)
@@ -107,7 +111,11 @@ fn civil_from_days(days: i64) -> (i64, i64, i64) {
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let shifted_month = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
+    let month = if shifted_month < 10 {
+        shifted_month + 3
+    } else {
+        shifted_month - 9
+    };
     let year = year_of_era + era * 400 + i64::from(month <= 2);
     (year, month, day)
 }

@@ -41,7 +41,12 @@ pub struct Descriptor {
     /// `read_only`, `destructive`, `idempotent`, `open_world`.
     pub hints: Hints,
     /// The time limit of the body.
-    #[serde(rename = "timeout_ms", with = "crate::gate::optional_millis", default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        rename = "timeout_ms",
+        with = "crate::gate::optional_millis",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
     pub timeout: Option<Duration>,
     /// Why a destructive tool has no gate, from `ungated = "reason"`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -87,7 +92,9 @@ impl Descriptor {
     /// Not over file, line or body: a changed body is not seen here.
     pub fn digest(&self) -> Digest {
         // Keys of `Value` objects are sorted, so equal descriptors have equal bytes.
-        let text = serde_json::to_value(self).map(|it| it.to_string()).unwrap_or_default();
+        let text = serde_json::to_value(self)
+            .map(|it| it.to_string())
+            .unwrap_or_default();
         Digest::of("countersign/descriptor/1", &[text.as_bytes()])
     }
 }
@@ -184,7 +191,13 @@ impl CallContext {
         idempotency_key: String,
         report_token: Option<String>,
     ) -> Self {
-        Self { call, requester, approvals, idempotency_key, report_token }
+        Self {
+            call,
+            requester,
+            approvals,
+            idempotency_key,
+            report_token,
+        }
     }
 
     /// The one-time token with which an outside system reports this call's result; only for

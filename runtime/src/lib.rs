@@ -1,0 +1,3 @@
+//! Human approval for the functions that language models call.
+
+pub use countersign_core as core;
