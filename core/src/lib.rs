@@ -20,6 +20,8 @@
     )
 )]
 
+pub mod audit;
+pub mod canonical;
 pub mod digest;
 pub mod gate;
 pub mod id;
