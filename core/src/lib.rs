@@ -20,10 +20,13 @@
     )
 )]
 
+pub mod actor;
 pub mod audit;
+pub mod call;
 pub mod canonical;
 pub mod digest;
 pub mod gate;
 pub mod id;
+pub mod requirement;
 pub mod time;
 pub mod tool;
