@@ -19,11 +19,11 @@ pub struct IdError {
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 
 fn write_base32(value: u128, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    (0..26).rev().try_for_each(|place| {
+    let letter = |place: u32| {
         let digit = usize::try_from((value >> (place * 5)) & 31).unwrap_or(0);
-        let letter = ALPHABET.get(digit).copied().unwrap_or(b'0');
-        write!(f, "{}", char::from(letter))
-    })
+        char::from(ALPHABET.get(digit).copied().unwrap_or(b'0'))
+    };
+    f.write_str(&(0..26).rev().map(letter).collect::<String>())
 }
 
 fn read_base32(text: &str) -> Option<u128> {
