@@ -2,4 +2,6 @@
 
 pub use countersign_core as core;
 
+#[cfg(feature = "schema")]
+pub mod schema;
 pub mod store;
