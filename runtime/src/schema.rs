@@ -30,6 +30,8 @@ mod tool_object;
 mod validator;
 mod view;
 
+pub mod lock;
+
 use std::fmt;
 use std::str::FromStr;
 
