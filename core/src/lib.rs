@@ -20,8 +20,12 @@
     )
 )]
 
+#[doc(hidden)]
+pub mod args;
 pub mod digest;
 pub mod gate;
 pub mod id;
+#[doc(hidden)]
+pub mod private;
 pub mod time;
 pub mod tool;

@@ -1,0 +1,1 @@
+//! One tool with the right gates, however the attributes are written.
