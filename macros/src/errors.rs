@@ -107,14 +107,11 @@ impl Errors {
 
 /// Options.
 impl Errors {
-    pub(crate) fn unknown_option(&self, word: &Ident, attribute: &str, hint: Option<&str>) {
-        match hint {
-            Some(hint) => self.at(
-                word,
-                format!("unknown option `{word}` of `#[{attribute}]`; {hint}"),
-            ),
-            None => self.at(word, format!("unknown option `{word}` of `#[{attribute}]`")),
-        }
+    pub(crate) fn unknown_option(&self, word: &Ident, attribute: &str, hint: &str) {
+        self.at(
+            word,
+            format!("unknown option `{word}` of `#[{attribute}]`; {hint}"),
+        );
     }
 
     pub(crate) fn repeated_option(&self, word: &Ident) {

@@ -83,7 +83,7 @@ pub(crate) fn fallback(tool: &Tool, found: &TokenStream) -> TokenStream {
 fn unique(tool: &Tool) -> TokenStream {
     let (name, span) = &tool.name;
     let name = names::unique(name, *span);
-    quote_spanned! {Span::mixed_site()=>
+    quote_spanned! {*span=>
         #[doc(hidden)]
         #[macro_export]
         macro_rules! #name {
@@ -106,6 +106,18 @@ fn traits(tool: &Tool) -> TokenStream {
 /// `a, b` as `(a, (b, ()))`.
 fn nested(all: impl DoubleEndedIterator<Item = TokenStream>) -> TokenStream {
     all.rev().fold(quote!(()), |rest, it| quote!((#it, #rest)))
+}
+
+/// Our tokens under the user's; what the user wrote stays as it is.
+fn respanned(tokens: &TokenStream, span: Span) -> TokenStream {
+    tokens
+        .clone()
+        .into_iter()
+        .map(|mut it| {
+            it.set_span(it.span().located_at(span));
+            it
+        })
+        .collect()
 }
 
 /// The lints that generated code may trigger where a user denies everything.

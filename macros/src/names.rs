@@ -83,7 +83,7 @@ pub(crate) fn unique(tool: &str, span: Span) -> Ident {
             other => name.push(other),
         }
     }
-    Ident::new(&name, Span::mixed_site().located_at(span))
+    Ident::new(&name, span)
 }
 
 /// Whether `text` can name a tool or an argument.

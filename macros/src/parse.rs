@@ -243,6 +243,9 @@ fn each_in(input: ParseStream<'_>, errors: &Errors, mut read: impl FnMut(&Entry<
     let mut seen = Vec::<Ident>::new();
     while !input.is_empty() {
         let mut one = || {
+            if !input.peek(Ident::peek_any) {
+                return Err(input.error("expected an option, such as `word` or `word = value`"));
+            }
             let word = input.call(Ident::parse_any)?;
             let entry = Entry { word, input, errors };
             if seen.contains(&entry.word) {
@@ -300,7 +303,11 @@ impl Entry<'_> {
     /// `word = VALUE`; without the `=` it says what would go there.
     fn required_value<T: syn::parse::Parse>(&self, example: &str) -> syn::Result<Option<T>> {
         if self.input.peek(Token![=]) {
-            return self.value().map(Some);
+            let ahead = self.input.fork();
+            ahead.parse::<Token![=]>()?;
+            if !ahead.is_empty() && !ahead.peek(Token![,]) {
+                return self.value().map(Some);
+            }
         }
         self.errors.missing_value(&self.word, example);
         self.skip();
@@ -349,8 +356,13 @@ impl Entry<'_> {
 
     fn unknown(&self, attribute: &str, known: &[&str]) {
         let word = self.word.to_string();
-        let hint = did_you_mean(&word, known.iter().copied()).or_else(|| elsewhere(&word, attribute));
-        self.errors.unknown_option(&self.word, attribute, hint.as_deref());
+        let hint = elsewhere(&word, attribute)
+            .or_else(|| did_you_mean(&word, known.iter().copied()))
+            .unwrap_or_else(|| {
+                let known: Vec<String> = known.iter().map(|it| format!("`{it}`")).collect();
+                format!("expected one of {}", known.join(", "))
+            });
+        self.errors.unknown_option(&self.word, attribute, &hint);
         self.skip();
     }
 }
@@ -366,7 +378,12 @@ fn elsewhere(word: &str, attribute: &str) -> Option<String> {
             Some("it stands in a gate, such as `requires_confirmation(expires_in = \"48h\")`".into())
         }
         "tool" if word == "approval" => Some("write `#[approval(required)]` on the function".into()),
-        "tool" if APPROVAL.contains(&word) => Some(format!("write `#[approval({word} …)]` on the function")),
+        "tool" if matches!(word, "required" | "audit") => {
+            Some(format!("write `#[approval({word})]` on the function"))
+        }
+        "tool" if APPROVAL.contains(&word) => Some(format!(
+            "write `#[approval(required, {word} = …)]` on the function"
+        )),
         "approval" if TOOL.contains(&word) => Some(format!("write `#[tool({word})]`")),
         _ => None,
     }

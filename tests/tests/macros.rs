@@ -12,3 +12,5 @@ mod combinations;
 mod hostile;
 #[path = "macros/support.rs"]
 mod support;
+#[path = "macros/ui.rs"]
+mod ui;

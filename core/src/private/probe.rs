@@ -22,7 +22,7 @@ use crate::tool::{CallContext, Failure, Scope, StateType};
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a tool parameter",
     label = "the caller's JSON cannot be turned into this type",
-    note = "derive `serde::Deserialize` and `schemars::JsonSchema` for it; it must also be `Send` and own its data",
+    note = "derive `serde::Deserialize` and `schemars::JsonSchema` for it and for the types inside it; it must also be `Send` and own its data",
     note = "a value that the program provides is marked `#[state]`, the call itself `#[context]`"
 )]
 pub trait ToolArg: DeserializeOwned + JsonSchema + Send + 'static {}
@@ -60,7 +60,7 @@ impl ToolContext for CallContext {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be the result of a tool",
     label = "it cannot be written as JSON",
-    note = "derive `serde::Serialize` for it"
+    note = "derive `serde::Serialize` for it and for the types inside it"
 )]
 pub trait ToolOutput: Serialize {}
 #[diagnostic::do_not_recommend]
@@ -80,7 +80,7 @@ impl<E: Display + ?Sized> ToolError for E {}
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be reported as the result of a tool",
     label = "a reported result is checked against the schema of this type",
-    note = "derive `schemars::JsonSchema` for it"
+    note = "derive `schemars::JsonSchema` for it and for the types inside it"
 )]
 pub trait ToolReport: JsonSchema {}
 #[diagnostic::do_not_recommend]

@@ -1,5 +1,8 @@
 //! One assertion per type, under the type's own tokens. All other generated code asks probes, which
 //! always type-check, so that a bad type is one error.
+//!
+//! Assertions have no locals, so the call may carry the user's own span. The item around it must not:
+//! the compiler would suggest to make that generic.
 
 use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
@@ -7,37 +10,46 @@ use syn::spanned::Spanned;
 use syn::visit::Visit;
 use syn::{ReturnType, Type};
 
-use super::{function, nested};
+use super::{function, nested, respanned};
 use crate::model::{Role, Tool};
 use crate::names;
 
 pub(crate) fn all(tool: &Tool) -> TokenStream {
+    let private = &tool.paths.private;
     let parameters = tool.parameters.iter().map(|it| {
-        let private = &tool.paths.private;
         let ty = &it.ty;
-        let span = located(ty.span());
-        match it.role {
-            Role::Plain(_) => quote_spanned!(span=> const _: () = #private::assert_argument::<#ty>();),
-            Role::State => quote_spanned!(span=> const _: () = #private::assert_state::<#ty>();),
-            Role::Context => quote_spanned!(span=> const _: () = #private::assert_context::<#ty>();),
-        }
+        let question = match it.role {
+            Role::Plain(_) => quote!(assert_argument),
+            Role::State => quote!(assert_state),
+            Role::Context => quote!(assert_context),
+        };
+        constant(&quote_spanned!(ty.span()=> #private::#question::<#ty>()))
     });
     let returned = tool.body.is_some().then(|| {
-        let span = located(match &tool.signature.output {
-            ReturnType::Type(_, ty) => ty.span(),
-            ReturnType::Default => tool.signature.ident.span(),
-        });
-        let private = respanned(&tool.paths.private, span);
-        let kind = returned(tool);
-        quote_spanned!(span=> const _: fn() = || #private::assert_returns(#kind);)
+        let (span, has_name) = match &tool.signature.output {
+            ReturnType::Type(_, ty) => (ty.span(), !has_no_name(ty)),
+            ReturnType::Default => (tool.signature.ident.span(), true),
+        };
+        let mut kind = returned(tool);
+        if has_name {
+            kind = respanned(&kind, span);
+        }
+        function_of(&quote_spanned!(span=> #private::assert_returns(#kind)))
     });
     let reported = reported(tool).map(|ty| {
-        let span = located(ty.span());
-        let private = respanned(&tool.paths.private, span);
-        let kind = kind_of(tool, &ty);
-        quote_spanned!(span=> const _: fn() = || #private::assert_report(#kind);)
+        let kind = respanned(&kind_of(tool, &ty), ty.span());
+        function_of(&quote_spanned!(ty.span()=> #private::assert_report(#kind)))
     });
     quote!(#(#parameters)* #returned #reported)
+}
+
+fn constant(assertion: &TokenStream) -> TokenStream {
+    quote_spanned!(Span::mixed_site()=> const _: () = #assertion;)
+}
+
+/// For what is asked of a value: a closure that nobody calls.
+fn function_of(assertion: &TokenStream) -> TokenStream {
+    quote_spanned!(Span::mixed_site()=> const _: fn() = || #assertion;)
 }
 
 /// The kind of what the function returns.
@@ -76,7 +88,7 @@ pub(crate) fn reported(tool: &Tool) -> Option<Type> {
 /// The kind of a type that has a name.
 pub(crate) fn kind_of(tool: &Tool, ty: &Type) -> TokenStream {
     let private = &tool.paths.private;
-    quote_spanned!(located(ty.span())=> #private::Probe::<#ty>::NEW.kind())
+    quote_spanned!(Span::mixed_site()=> #private::Probe::<#ty>::NEW.kind())
 }
 
 fn unit() -> Type {
@@ -93,18 +105,4 @@ fn has_no_name(ty: &Type) -> bool {
     let mut look = Look(false);
     look.visit_type(ty);
     look.0
-}
-
-fn located(span: Span) -> Span {
-    Span::mixed_site().located_at(span)
-}
-
-fn respanned(path: &TokenStream, span: Span) -> TokenStream {
-    path.clone()
-        .into_iter()
-        .map(|mut it| {
-            it.set_span(it.span().located_at(span));
-            it
-        })
-        .collect()
 }

@@ -73,11 +73,12 @@ fn body(tool: &Tool) -> TokenStream {
     let call = quote_spanned!(Span::mixed_site()=> #path(#(#locals),*));
     if tool.signature.asyncness.is_some() {
         // Under the function's name: this is where the compiler says that its future is not `Send`.
-        let span = Span::mixed_site().located_at(tool.signature.ident.span());
+        let span = tool.signature.ident.span();
         let future = quote_spanned! {Span::mixed_site()=>
             async move { #statement #injected #kind.encode(#call.await) }
         };
-        let pinned = quote_spanned!(span=> #private::Box::pin(#future));
+        let private_here = super::respanned(private, span);
+        let pinned = quote_spanned!(span=> #private_here::Box::pin(#future));
         return quote_spanned!(Span::mixed_site()=> #private::Body::Async(|text, scope| #pinned));
     }
     let variant = if tool.options.blocking.is_some() {

@@ -82,13 +82,15 @@ pub(crate) fn handle(tool: &Tool) -> TokenStream {
         .filter(|_| docs.is_empty())
         .map(text::string);
     let described = described.map(|it| quote!(#[doc = #it]));
+    // So that "defined here" points at the function.
+    let definition = quote_spanned!(name.span()=> enum #name {});
     let how = how_to_call(tool).map(|it| quote!(#[doc = ""] #[doc = #it]));
     quote_spanned! {Span::mixed_site()=>
         #(#docs)*
         #described
         #how
         #[allow(non_camel_case_types, dead_code, unreachable_pub, clippy::empty_enums, clippy::empty_enum)]
-        #visibility enum #name {}
+        #visibility #definition
     }
 }
 
