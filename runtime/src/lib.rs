@@ -44,6 +44,8 @@ pub mod registry;
 pub mod schema;
 #[cfg(feature = "runtime")]
 pub mod store;
+#[cfg(all(feature = "runtime", feature = "testing"))]
+pub mod testing;
 #[cfg(feature = "runtime")]
 mod turn;
 #[cfg(feature = "runtime")]
