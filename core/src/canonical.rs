@@ -60,6 +60,11 @@ impl Canonical {
         Self::parse(&value.to_string())
     }
 
+    /// The value `null`.
+    pub fn null() -> Self {
+        Self("null".into())
+    }
+
     /// The text.
     pub fn as_str(&self) -> &str {
         &self.0

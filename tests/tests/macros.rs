@@ -1,0 +1,16 @@
+//! What `#[tool]` and `#[approval]` make of a function. One binary, one module per property.
+
+#[path = "macros/arguments.rs"]
+mod arguments;
+#[path = "macros/attributes.rs"]
+mod attributes;
+#[path = "macros/behaviour.rs"]
+mod behaviour;
+#[path = "macros/combinations.rs"]
+mod combinations;
+#[path = "macros/hostile.rs"]
+mod hostile;
+#[path = "macros/support.rs"]
+mod support;
+#[path = "macros/ui.rs"]
+mod ui;
