@@ -257,3 +257,237 @@ pub(crate) mod optional_millis {
         Ok(Option::<u64>::deserialize(deserializer)?.map(Duration::from_millis))
     }
 }
+
+/// The most approval gates that one call may have.
+pub const MOST_APPROVALS: usize = 16;
+
+impl Gates {
+    /// Whether the call must be kept: somebody is asked, or something is reported.
+    pub fn any(&self) -> bool {
+        self.user_input.is_some()
+            || self.confirmation.is_some()
+            || !self.approvals.is_empty()
+            || self.external.is_some()
+    }
+
+    /// Whether the requester is asked, and so must be a person.
+    pub const fn asks_requester(&self) -> bool {
+        self.user_input.is_some() || self.confirmation.is_some()
+    }
+
+    /// Whether our worker runs a function: always, unless the tool has no body.
+    pub fn has_body(&self) -> bool {
+        self.external.as_ref().is_none_or(|it| it.handoff)
+    }
+
+    /// The union: whatever satisfies it satisfies both.
+    ///
+    /// Approval gates of one pool are matched largest quorum first, and each pair keeps the larger
+    /// quorum and the shorter time. Only where one side has more gates of a pool do gates add up.
+    #[must_use]
+    pub fn tightened(&self, other: &Self) -> Self {
+        Self {
+            user_input: both(self.user_input.as_ref(), other.user_input.as_ref(), |a, b| {
+                InputGate {
+                    fields: joined(&a.fields, &b.fields),
+                    expires_in: a.expires_in.min(b.expires_in),
+                    because: joined(&a.because, &b.because),
+                }
+            }),
+            confirmation: both(self.confirmation.as_ref(), other.confirmation.as_ref(), |a, b| {
+                ConfirmationGate {
+                    expires_in: a.expires_in.min(b.expires_in),
+                    because: joined(&a.because, &b.because),
+                }
+            }),
+            approvals: tightened_approvals(&self.approvals, &other.approvals),
+            external: both(self.external.as_ref(), other.external.as_ref(), |a, b| {
+                ExternalGate {
+                    // Without a body there is nothing to run; the stricter of the two runs nothing.
+                    handoff: a.handoff && b.handoff,
+                    expires_in: a.expires_in.min(b.expires_in),
+                    because: joined(&a.because, &b.because),
+                }
+            }),
+        }
+    }
+
+    /// Whether `other` demands nothing that these gates do not.
+    pub fn cover(&self, other: &Self) -> bool {
+        self.without_origins() == self.tightened(other).without_origins()
+    }
+
+    /// What is demanded, without what makes it so.
+    fn without_origins(&self) -> Self {
+        let mut gates = self.clone();
+        gates.user_input.iter_mut().for_each(|it| it.because.clear());
+        gates.confirmation.iter_mut().for_each(|it| it.because.clear());
+        gates.approvals.iter_mut().for_each(|it| it.because.clear());
+        gates.external.iter_mut().for_each(|it| it.because.clear());
+        // Order does not matter, and is not the same after a union.
+        gates.approvals.sort();
+        gates
+    }
+}
+
+fn both<T: Clone>(a: Option<&T>, b: Option<&T>, join: impl Fn(&T, &T) -> T) -> Option<T> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(join(a, b)),
+        (Some(one), None) | (None, Some(one)) => Some(one.clone()),
+        (None, None) => None,
+    }
+}
+
+fn joined<T: Clone + PartialEq>(a: &[T], b: &[T]) -> Vec<T> {
+    let mut all = a.to_vec();
+    all.extend(b.iter().filter(|it| !a.contains(it)).cloned());
+    all
+}
+
+fn tightened_approvals(a: &[ApprovalGate], b: &[ApprovalGate]) -> Vec<ApprovalGate> {
+    let mut pools: Vec<&PoolName> = a.iter().chain(b).map(|it| &it.pool).collect();
+    pools.sort();
+    pools.dedup();
+    let mut union = Vec::new();
+    for pool in pools {
+        let of_pool = |gates: &[ApprovalGate]| {
+            let mut of_pool: Vec<ApprovalGate> =
+                gates.iter().filter(|it| it.pool == *pool).cloned().collect();
+            of_pool.sort_by(|x, y| y.quorum.cmp(&x.quorum).then(x.expires_in.cmp(&y.expires_in)));
+            of_pool
+        };
+        let (a, b) = (of_pool(a), of_pool(b));
+        for place in 0..a.len().max(b.len()) {
+            union.extend(both(a.get(place), b.get(place), |a, b| ApprovalGate {
+                pool: a.pool.clone(),
+                quorum: a.quorum.max(b.quorum),
+                expires_in: a.expires_in.min(b.expires_in),
+                because: joined(&a.because, &b.because),
+            }));
+        }
+    }
+    union
+}
+
+impl DeclaredGates {
+    /// The declared gates whose conditions hold. `expiry` is how long a gate asks that does not say.
+    ///
+    /// A missing entry in `conditions` counts as holding.
+    pub fn frozen(&self, conditions: &Conditions, expiry: Duration) -> Gates {
+        let annotation = |when: Option<&String>| vec![Origin::Annotation { when: when.cloned() }];
+        Gates {
+            user_input: self.frozen_input(expiry),
+            confirmation: self
+                .confirmation
+                .as_ref()
+                .filter(|_| conditions.confirmation)
+                .map(|it| ConfirmationGate {
+                    expires_in: it.expires_in.unwrap_or(expiry),
+                    because: annotation(it.when.as_ref()),
+                }),
+            approvals: self
+                .approvals
+                .iter()
+                .enumerate()
+                .filter(|(place, _)| conditions.approvals.get(*place).copied().unwrap_or(true))
+                .map(|(_, it)| ApprovalGate {
+                    pool: it.pool.clone(),
+                    quorum: it.quorum.max(1),
+                    expires_in: it.expires_in.unwrap_or(expiry),
+                    because: annotation(it.when.as_ref()),
+                })
+                .collect(),
+            external: self.external.as_ref().map(|it| ExternalGate {
+                handoff: it.handoff,
+                expires_in: it.expires_in.unwrap_or(expiry),
+                because: annotation(None),
+            }),
+        }
+    }
+
+    /// The input gate alone: what can be known before the arguments are complete.
+    pub fn frozen_input(&self, expiry: Duration) -> Option<InputGate> {
+        self.user_input.as_ref().map(|it| InputGate {
+            fields: it.fields.clone(),
+            expires_in: it.expires_in.unwrap_or(expiry),
+            because: vec![Origin::Annotation { when: None }],
+        })
+    }
+
+    /// Whether a call of this tool may have to wait.
+    pub fn any(&self) -> bool {
+        self.user_input.is_some()
+            || self.confirmation.is_some()
+            || !self.approvals.is_empty()
+            || self.external.is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn approval(pool: &str, quorum: u16, hours: u64) -> ApprovalGate {
+        ApprovalGate {
+            pool: PoolName::new(pool).unwrap(),
+            quorum,
+            expires_in: Duration::from_secs(hours * 3600),
+            because: Vec::new(),
+        }
+    }
+
+    fn gates(approvals: &[(&str, u16, u64)]) -> Gates {
+        Gates {
+            approvals: approvals
+                .iter()
+                .map(|(pool, quorum, hours)| approval(pool, *quorum, *hours))
+                .collect(),
+            ..Gates::default()
+        }
+    }
+
+    #[test]
+    fn a_union_satisfies_both_sides() {
+        let old = gates(&[("managers", 1, 48)]);
+        let new = gates(&[("managers", 2, 24), ("finance", 1, 48)]);
+        let union = gates(&[("finance", 1, 48), ("managers", 2, 24)]);
+        assert_eq!(old.tightened(&new), union);
+        assert!(union.cover(&old) && union.cover(&new) && union.cover(&union));
+        assert!(!old.cover(&new) && !new.cover(&gates(&[("cfo", 1, 1)])));
+        assert_eq!(
+            gates(&[("a", 1, 1), ("a", 3, 1)]).tightened(&gates(&[("a", 2, 1)])),
+            gates(&[("a", 3, 1), ("a", 1, 1)])
+        );
+    }
+
+    #[test]
+    fn a_shorter_time_is_stricter() {
+        assert!(!gates(&[("a", 1, 2)]).cover(&gates(&[("a", 1, 1)])));
+        assert!(gates(&[("a", 1, 1)]).cover(&gates(&[("a", 1, 2)])));
+    }
+
+    #[test]
+    fn a_missing_condition_holds() {
+        let declared = DeclaredGates {
+            approvals: vec![DeclaredApproval {
+                pool: PoolName::new("managers").unwrap(),
+                quorum: 1,
+                when: Some("x > 1".to_owned()),
+                expires_in: None,
+            }],
+            ..DeclaredGates::default()
+        };
+        assert_eq!(
+            declared
+                .frozen(&Conditions::default(), DEFAULT_EXPIRY)
+                .approvals
+                .len(),
+            1
+        );
+        let not = Conditions {
+            approvals: vec![false],
+            ..Conditions::default()
+        };
+        assert!(!declared.frozen(&not, DEFAULT_EXPIRY).any());
+    }
+}

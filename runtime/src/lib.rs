@@ -5,6 +5,10 @@
 extern crate self as countersign;
 
 pub use countersign_core as core;
+
+#[cfg(feature = "schema")]
+pub mod schema;
+pub mod store;
 pub use countersign_macros::{approval, tool};
 
 pub use countersign_core::tool::{CallContext, Tool, Tools};

@@ -1,0 +1,504 @@
+//! The call machine: one use of one gated tool, from opening to its end.
+//!
+//! [`Call::step`] is total. For every phase and event it says what comes next, or refuses, and what
+//! is to be recorded; nothing here fails, waits, stores or asks the time. The table is in
+//! `docs/ARCHITECTURE.md`; the properties it has are explored exhaustively in `core/tests/explore`.
+//!
+//! What a newcomer would get wrong: a requirement is never stored. It is derived from phase and
+//! seal, so a decision can only ever be about what was shown.
+
+mod answer;
+mod decide;
+mod event;
+mod execute;
+mod gating;
+mod phase;
+mod record;
+mod settle;
+mod shadow;
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+pub use answer::{Answer, Code, Refusal};
+pub use event::{Claim, Effect, Event, Reporter, Resolution};
+pub use phase::{From, Outcome, Phase, Source, Vote};
+pub use shadow::{Shadow, ShadowError};
+
+use crate::actor::{ActingAgent, Actor};
+use crate::audit::{Blob, Draft};
+use crate::canonical::Canonical;
+use crate::digest::Digest;
+use crate::gate::Gates;
+use crate::id::{ActorId, CallId, RunId, TenantId, ToolName};
+use crate::time::Timestamp;
+use record::Note;
+
+/// The version of the stored form of a call.
+pub const CALL_VERSION: u32 = 1;
+/// How often the arguments of one call may be sealed anew.
+pub const MOST_ROUNDS: u32 = 32;
+/// How often a tool that is `idempotent` is claimed before a person must look.
+pub const MOST_CLAIMS: u16 = 3;
+/// How many tokens for reporting one call may be issued.
+pub const MOST_TOKENS: usize = 8;
+/// The longest reason or message that is kept, in bytes; longer ones are cut.
+pub const MOST_WORDS: usize = 4096;
+
+/// The digest of exactly what was shown and will run.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Seal(Digest);
+
+impl fmt::Display for Seal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}
+
+impl fmt::Debug for Seal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+/// One use of one tool.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Call {
+    v: u32,
+    id: CallId,
+    run: RunId,
+    tenant: TenantId,
+    tool: ToolName,
+    requester: ActorId,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    agent: Option<ActingAgent>,
+    opened: Timestamp,
+    updated: Timestamp,
+    descriptor: Digest,
+    idempotent: bool,
+    /// Names of the arguments that nobody may see.
+    secrets: Vec<String>,
+    /// Keys the commitment to the arguments, so that a digest betrays nothing.
+    salt: Digest,
+    /// How long a phase lasts that no gate gives a time.
+    #[serde(rename = "patience_ms", with = "crate::gate::millis")]
+    patience: Duration,
+    arguments: Canonical,
+    gates: Gates,
+    rules: Digest,
+    /// Counts the seals, so that what was shown before a change is never what is shown after it.
+    round: u32,
+    seal: Seal,
+    past_seals: Vec<Seal>,
+    phase: Phase,
+    votes: BTreeSet<Vote>,
+    claims: u16,
+    tokens: Vec<Digest>,
+    decided: Vec<Decided>,
+}
+
+/// A decision that was accepted, to recognise the same one again.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Decided {
+    on: crate::id::RequirementId,
+    by: String,
+    what: Digest,
+}
+
+/// A call after an event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use = "a step that is not committed never happened"]
+pub struct Step {
+    /// The call as it is now.
+    pub call: Call,
+    /// What came of the event.
+    pub answer: Answer,
+    /// What to record, in the transaction that stores the call. None for what changes nothing worth keeping.
+    pub record: Option<Draft>,
+}
+
+/// What a call is opened with.
+#[derive(Debug, Clone)]
+pub struct Opening {
+    /// A fresh id.
+    pub id: CallId,
+    /// The run it belongs to.
+    pub run: RunId,
+    /// Whose data.
+    pub tenant: TenantId,
+    /// The tool.
+    pub tool: ToolName,
+    /// The digest of its descriptor.
+    pub descriptor: Digest,
+    /// Whether the tool is `idempotent`.
+    pub idempotent: bool,
+    /// The names of its `secret` arguments.
+    pub secrets: Vec<String>,
+    /// On whose behalf.
+    pub requester: Actor,
+    /// Which agent made it, if one did.
+    pub agent: Option<ActingAgent>,
+    /// 32 fresh random bytes.
+    pub salt: Digest,
+    /// How long a phase lasts that no gate gives a time.
+    pub patience: Duration,
+    /// The arguments, decoded and checked.
+    pub arguments: Canonical,
+    /// The frozen gates; only the input gate, if fields are still to be filled in.
+    pub gates: Gates,
+    /// The hash of the rules applied.
+    pub rules: Digest,
+    /// Why it cannot be let through, if it cannot.
+    pub blocked: Vec<String>,
+}
+
+/// A stored call that cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CallError {
+    /// It was written by a newer release.
+    #[error("this call has format {found}, this program reads up to {CALL_VERSION}; use a newer release")]
+    Newer {
+        /// The stored version.
+        found: u64,
+    },
+    /// It is not a call.
+    #[error("the stored call is damaged: {0}")]
+    Damaged(String),
+}
+
+impl Call {
+    /// Opens a call: asks for its first gate, or closes it as blocked.
+    pub fn open(opening: Opening, now: Timestamp) -> Step {
+        let mut errors = opening.blocked;
+        if opening.gates.asks_requester() && !opening.requester.is_person() {
+            errors.push(format!(
+                "`{}` asks its requester, and `{}` is not a person; make the call on behalf of one",
+                opening.tool, opening.requester.id
+            ));
+        }
+        let mut call = Self {
+            v: CALL_VERSION,
+            id: opening.id,
+            run: opening.run,
+            tenant: opening.tenant,
+            tool: opening.tool,
+            requester: opening.requester.id.clone(),
+            agent: opening.agent,
+            opened: now,
+            updated: now,
+            descriptor: opening.descriptor,
+            idempotent: opening.idempotent,
+            secrets: opening.secrets,
+            salt: opening.salt,
+            patience: opening.patience,
+            arguments: opening.arguments,
+            gates: opening.gates,
+            rules: opening.rules,
+            round: 0,
+            seal: Seal(Digest::default()),
+            past_seals: Vec::new(),
+            phase: Phase::Cleared {
+                deadline: now.after(opening.patience),
+            },
+            votes: BTreeSet::new(),
+            claims: 0,
+            tokens: Vec::new(),
+            decided: Vec::new(),
+        };
+        call.seal = call.computed_seal();
+        let arguments = call.shown();
+        if errors.is_empty() {
+            call.phase = match &call.gates.user_input {
+                Some(gate) => Phase::Input {
+                    deadline: now.after(gate.expires_in),
+                },
+                None => call.first_gate(now, now.after(call.patience)),
+            };
+        } else {
+            call.close(Outcome::Blocked { errors });
+        }
+        call.accepted(
+            Note::new("call.opened")
+                .by(&opening.requester)
+                .arguments(arguments),
+        )
+    }
+
+    /// What comes of an event. Time never runs backwards: `now` is at least the time of the last event.
+    pub fn step(mut self, event: Event, now: Timestamp) -> Step {
+        let now = now.max(self.updated);
+        let before = self.updated;
+        self.updated = now;
+        let mut step = match event {
+            Event::Filled { on, by, arguments } => self.filled(on, &by, arguments, now),
+            Event::Confirmed { on, by, reason } => self.confirmed(on, &by, reason, now),
+            Event::Amended {
+                on,
+                by,
+                arguments,
+                reason,
+            } => self.amended(on, &by, arguments, reason, now),
+            Event::Answered { on, by, answer } => self.answered(on, &by, &answer, now),
+            Event::Approved { on, by, reason } => self.approved(on, &by, reason, now),
+            Event::Rejected {
+                on,
+                by,
+                reason,
+                stop_run,
+            } => self.rejected(on, &by, reason, stop_run, now),
+            Event::Reported { on, by, report } => self.reported(on, &by, report, now),
+            Event::Resolved {
+                on,
+                by,
+                reason,
+                resolution,
+            } => self.resolved(on, &by, &reason, resolution, now),
+            Event::Reasked { on, by, reason } => self.reasked(on, &by, reason, now),
+            Event::Cancelled { by, reason } => self.cancelled(&by, reason),
+            Event::Gated {
+                descriptor,
+                arguments,
+                gates,
+                rules,
+                satisfiable,
+            } => self.gated(descriptor, arguments, gates, rules, satisfiable, now),
+            Event::Refused { errors } => self.gating_refused(errors, now),
+            Event::Tightened { gates, rules } => self.tightened(&gates, rules, now),
+            Event::DeadlinePassed => self.deadline_passed(now),
+            Event::Claimed {
+                worker,
+                until,
+                descriptor,
+                voters,
+                token,
+            } => self.claimed(worker, until, descriptor, &voters, token, now),
+            Event::Renewed { claim, until } => self.renewed(claim, until),
+            Event::Returned { claim, result } => self.returned(claim, result, now),
+            Event::Failed { claim, error, effect } => self.failed(claim, error, effect),
+            Event::TimedOut { claim } => self.timed_out(claim),
+            Event::LeaseLapsed => self.lease_lapsed(now),
+            Event::TokenIssued { by, token } => self.token_issued(&by, token),
+        };
+        if let Answer::Refused(_) | Answer::Repeated = step.answer {
+            step.call.updated = before;
+        }
+        step
+    }
+
+    /// Reads a stored call. A newer format and a damaged one are told apart.
+    pub fn from_text(text: &str) -> Result<Self, CallError> {
+        let damaged = |error: serde_json::Error| CallError::Damaged(error.to_string());
+        match serde_json::from_str::<Self>(text) {
+            Ok(call) if call.v == CALL_VERSION => Ok(call),
+            Ok(call) => Err(CallError::Newer { found: call.v.into() }),
+            Err(error) => {
+                let value: Value = serde_json::from_str(text).map_err(damaged)?;
+                match value.get("v").and_then(Value::as_u64) {
+                    Some(found) if found > u64::from(CALL_VERSION) => Err(CallError::Newer { found }),
+                    Some(_) | None => Err(damaged(error)),
+                }
+            }
+        }
+    }
+
+    /// The stored form. `from_text` reads it back as an equal call.
+    pub fn to_text(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
+    /// SHA-256 over exactly what is shown and will run.
+    fn computed_seal(&self) -> Seal {
+        let gates = serde_json::to_string(&self.gates).unwrap_or_default();
+        Seal(Digest::of(
+            "countersign/seal/1",
+            &[
+                self.tenant.as_str().as_bytes(),
+                &self.id.bytes(),
+                self.tool.as_str().as_bytes(),
+                self.descriptor.bytes(),
+                self.commitment().bytes(),
+                gates.as_bytes(),
+                self.rules.bytes(),
+                self.requester.as_str().as_bytes(),
+                &self.round.to_be_bytes(),
+            ],
+        ))
+    }
+
+    /// Whether what is stored is still what was sealed.
+    pub fn is_as_sealed(&self) -> bool {
+        self.computed_seal() == self.seal
+    }
+
+    /// HMAC of the canonical arguments under the call's salt.
+    fn commitment(&self) -> Digest {
+        Digest::keyed(self.salt.bytes(), self.arguments.as_str().as_bytes())
+    }
+
+    /// Seals anew: what was shown before is stale, what was voted is void.
+    fn reseal(&mut self) {
+        self.past_seals.push(self.seal);
+        self.round = self.round.saturating_add(1);
+        self.votes.clear();
+        self.seal = self.computed_seal();
+    }
+
+    /// The arguments as people may see them, with `secret` values replaced.
+    pub fn shown_arguments(&self) -> Canonical {
+        self.masked(&self.arguments)
+    }
+
+    fn masked(&self, arguments: &Canonical) -> Canonical {
+        if self.secrets.is_empty() {
+            return arguments.clone();
+        }
+        let mut value = arguments.value();
+        for name in &self.secrets {
+            if let Some(secret) = value.get_mut(name) {
+                *secret = Value::from("***");
+            }
+        }
+        Canonical::of(&value).unwrap_or_else(|_| Canonical::null())
+    }
+
+    /// The blob of what is shown.
+    fn shown(&self) -> Blob {
+        // A blob with the call's own salt in it and the commitment to all arguments in the entry would
+        // let a secret be guessed; without secrets it lets the auditor check the commitment.
+        let salt = if self.secrets.is_empty() {
+            self.salt
+        } else {
+            self.derived_salt("shown")
+        };
+        Blob {
+            salt,
+            content: self.shown_arguments().to_string(),
+        }
+    }
+
+    fn derived_salt(&self, purpose: &str) -> Digest {
+        Digest::keyed(
+            self.salt.bytes(),
+            format!("{purpose}/{}/{}", self.round, self.updated.millis()).as_bytes(),
+        )
+    }
+
+    /// The first gate that the requester or the pools are asked for.
+    fn first_gate(&self, now: Timestamp, deadline: Timestamp) -> Phase {
+        match &self.gates.confirmation {
+            Some(gate) => Phase::Confirm {
+                deadline: now.after(gate.expires_in),
+            },
+            None => self.after_confirmation(now, deadline),
+        }
+    }
+
+    fn after_confirmation(&self, now: Timestamp, deadline: Timestamp) -> Phase {
+        match self
+            .gates
+            .approvals
+            .iter()
+            .map(|it| now.after(it.expires_in))
+            .min()
+        {
+            Some(deadline) => Phase::Approve { deadline },
+            None => self.after_approvals(now, deadline),
+        }
+    }
+
+    fn after_approvals(&self, now: Timestamp, deadline: Timestamp) -> Phase {
+        match &self.gates.external {
+            Some(gate) if !gate.handoff => Phase::External {
+                receipt: None,
+                deadline: now.after(gate.expires_in),
+            },
+            Some(_) | None => Phase::Cleared { deadline },
+        }
+    }
+
+    /// Closes, and wipes what nobody may see.
+    fn close(&mut self, outcome: Outcome) {
+        self.phase = Phase::Closed { outcome };
+        self.arguments = self.shown_arguments();
+        self.tokens.clear();
+    }
+
+    /// Whether this actor may never approve: the requester, the acting agent, its owner.
+    pub fn is_own(&self, actor: &ActorId) -> bool {
+        self.requester == *actor
+            || self
+                .agent
+                .as_ref()
+                .is_some_and(|it| it.id == *actor || it.owner.as_ref() == Some(actor))
+    }
+
+    /// How many votes a gate has.
+    pub fn votes_for(&self, gate: usize) -> usize {
+        self.votes.iter().filter(|it| it.gate == gate).count()
+    }
+
+    /// Whether every approval gate has its quorum.
+    fn is_approved(&self) -> bool {
+        self.gates
+            .approvals
+            .iter()
+            .enumerate()
+            .all(|(place, gate)| self.votes_for(place) >= usize::from(gate.quorum))
+    }
+}
+
+macro_rules! readable {
+    ($($(#[doc = $doc:literal])* $field:ident: $type:ty;)*) => {
+        impl Call {$(
+            $(#[doc = $doc])*
+            pub const fn $field(&self) -> &$type {
+                &self.$field
+            }
+        )*}
+    };
+}
+
+readable! {
+    /// Which call.
+    id: CallId;
+    /// The run it belongs to.
+    run: RunId;
+    /// Whose data.
+    tenant: TenantId;
+    /// The tool.
+    tool: ToolName;
+    /// On whose behalf.
+    requester: ActorId;
+    /// Which agent made it.
+    agent: Option<ActingAgent>;
+    /// When it was opened.
+    opened: Timestamp;
+    /// When it was last changed.
+    updated: Timestamp;
+    /// The descriptor that it was last gated with.
+    descriptor: Digest;
+    /// The arguments that will run. Holds secrets: show [`shown_arguments`](Call::shown_arguments).
+    arguments: Canonical;
+    /// The frozen gates.
+    gates: Gates;
+    /// The hash of the rules applied.
+    rules: Digest;
+    /// The seal.
+    seal: Seal;
+    /// Where it stands.
+    phase: Phase;
+    /// The approvals so far.
+    votes: BTreeSet<Vote>;
+    /// How often it was claimed.
+    claims: u16;
+    /// The seals it had before, oldest first.
+    past_seals: Vec<Seal>;
+}
