@@ -1,4 +1,5 @@
 //! What `#[tool]` and `#[approval]` make of a function. One binary, one module per property.
+#![allow(clippy::unused_async, reason = "being async is what is tested")]
 
 #[path = "macros/arguments.rs"]
 mod arguments;
