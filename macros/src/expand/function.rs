@@ -110,7 +110,7 @@ fn how_to_call(tool: &Tool) -> Option<String> {
     };
     tool.is_gated().then(|| {
         format!(
-            "A gated tool: it cannot be called as a function, only through an engine: \
+            " A gated tool: it cannot be called as a function, only through an engine: \
              `engine.call(\"{name}\", arguments)`.{bypass}"
         )
     })
