@@ -78,7 +78,8 @@ fn expansions_are_as_committed() {
 fn generated_names_are_absolute_or_ours() {
     // What would be looked up in the user's scope, were it written without a path.
     const PRELUDE: &[&str] = &[
-        "Some", "None", "Ok", "Err", "Option", "Result", "Box", "String", "Vec", "Default", "From", "Into", "str",
+        "Some", "None", "Ok", "Err", "Option", "Result", "Box", "String", "Vec", "Default", "From", "Into",
+        "str",
     ];
     let item = quote! {
         /// Everything.
@@ -91,7 +92,12 @@ fn generated_names_are_absolute_or_ours() {
     let words: Vec<&str> = text.split_whitespace().collect();
     for (place, word) in words.iter().enumerate() {
         if PRELUDE.contains(word) {
-            assert_eq!(words[place - 1], "::", "{}", words[place.saturating_sub(8)..place + 3].join(" "));
+            assert_eq!(
+                words[place - 1],
+                "::",
+                "{}",
+                words[place.saturating_sub(8)..place + 3].join(" ")
+            );
         }
     }
 }

@@ -1,6 +1,6 @@
 /// Export a customer's data.
 ///
-///A gated tool: it cannot be called as a function, only through an engine: `engine.call("export_customer_data", arguments)`. In tests, `export_customer_data::bypass_gates(…)` (feature `testing`).
+/// A gated tool: it cannot be called as a function, only through an engine: `engine.call("export_customer_data", arguments)`. In tests, `export_customer_data::bypass_gates(…)` (feature `testing`).
 #[allow(
     non_camel_case_types,
     dead_code,

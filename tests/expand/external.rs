@@ -1,6 +1,6 @@
 /// Change management decides.
 ///
-///A gated tool: it cannot be called as a function, only through an engine: `engine.call("changes.submit", arguments)`.
+/// A gated tool: it cannot be called as a function, only through an engine: `engine.call("changes.submit", arguments)`.
 #[allow(
     non_camel_case_types,
     dead_code,

@@ -1,6 +1,6 @@
 /// Hand a change over.
 ///
-///A gated tool: it cannot be called as a function, only through an engine: `engine.call("hand_over", arguments)`. In tests, `hand_over::bypass_gates(…)` (feature `testing`).
+/// A gated tool: it cannot be called as a function, only through an engine: `engine.call("hand_over", arguments)`. In tests, `hand_over::bypass_gates(…)` (feature `testing`).
 #[allow(
     non_camel_case_types,
     dead_code,

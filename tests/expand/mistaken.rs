@@ -14,7 +14,7 @@ fn refund(ledger: Ledger, amount: u64) {
 }
 /// Three mistakes.
 ///
-///A gated tool: it cannot be called as a function, only through an engine: `engine.call("a b", arguments)`. In tests, `refund::bypass_gates(…)` (feature `testing`).
+/// A gated tool: it cannot be called as a function, only through an engine: `engine.call("a b", arguments)`. In tests, `refund::bypass_gates(…)` (feature `testing`).
 #[allow(
     non_camel_case_types,
     dead_code,

@@ -1,6 +1,6 @@
 /// Refund a customer.
 ///
-///A gated tool: it cannot be called as a function, only through an engine: `engine.call("issue_refund", arguments)`. In tests, `issue_refund::bypass_gates(…)` (feature `testing`).
+/// A gated tool: it cannot be called as a function, only through an engine: `engine.call("issue_refund", arguments)`. In tests, `issue_refund::bypass_gates(…)` (feature `testing`).
 #[allow(
     non_camel_case_types,
     dead_code,

@@ -1,6 +1,6 @@
 /// Between others.
 ///
-///A gated tool: it cannot be called as a function, only through an engine: `engine.call("between", arguments)`. In tests, `between::bypass_gates(…)` (feature `testing`).
+/// A gated tool: it cannot be called as a function, only through an engine: `engine.call("between", arguments)`. In tests, `between::bypass_gates(…)` (feature `testing`).
 #[allow(
     non_camel_case_types,
     dead_code,

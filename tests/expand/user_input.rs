@@ -1,6 +1,6 @@
 /// File a support ticket.
 ///
-///A gated tool: it cannot be called as a function, only through an engine: `engine.call("file_support_ticket", arguments)`. In tests, `file_support_ticket::bypass_gates(…)` (feature `testing`).
+/// A gated tool: it cannot be called as a function, only through an engine: `engine.call("file_support_ticket", arguments)`. In tests, `file_support_ticket::bypass_gates(…)` (feature `testing`).
 #[allow(
     non_camel_case_types,
     dead_code,

@@ -7,6 +7,9 @@ mod arguments;
 mod attributes;
 #[path = "macros/behaviour.rs"]
 mod behaviour;
+#[cfg(feature = "testing")]
+#[path = "macros/bypass.rs"]
+mod bypass;
 #[path = "macros/combinations.rs"]
 mod combinations;
 #[path = "macros/hostile.rs"]
