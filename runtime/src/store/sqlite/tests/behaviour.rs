@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Waker};
 
 use countersign_core::digest::Digest;
-use countersign_core::id::RunId;
+use countersign_core::id::{ActorId, RunId};
 use countersign_core::time::Timestamp;
 use rusqlite::{Connection, params_from_iter};
 
