@@ -6,6 +6,7 @@
 //!
 //! A refused decision is committed too. "Somebody tried" is worth more than "nothing happened".
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use countersign_core::actor::Actor;
@@ -349,13 +350,13 @@ impl Inner {
         Ok(turned.loaded)
     }
 
-    pub(crate) async fn stored_descriptor(&self, call: &Call) -> Result<Descriptor, Error> {
+    pub(crate) async fn stored_descriptor(&self, call: &Call) -> Result<Cow<'static, Descriptor>, Error> {
         if let Some(entry) = self
             .registry
             .get(call.tool().as_str())
             .filter(|it| it.digest() == *call.descriptor())
         {
-            return Ok(entry.descriptor().clone());
+            return Ok(Cow::Borrowed(entry.descriptor()));
         }
         let missing = || {
             StoreError::Damaged(format!(
@@ -373,7 +374,7 @@ impl Inner {
         if descriptor.digest() != *call.descriptor() {
             return Err(StoreError::Damaged("a descriptor is not what its digest says".to_owned()).into());
         }
-        Ok(descriptor)
+        Ok(Cow::Owned(descriptor))
     }
 
     async fn refuse_unknown(&self, on: RequirementId, by: &Identity) -> Result<Decided, Error> {

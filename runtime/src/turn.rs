@@ -13,6 +13,8 @@ use crate::store::{CallRow, CallWrite, Commit, Committed, Durability};
 
 /// How often a commit may lose against others before something must be wrong.
 const MOST_TRIES: usize = 10_000;
+/// How many records are read at once.
+const PAGE: usize = 1000;
 
 /// A call as it was loaded, to be moved on.
 #[derive(Debug, Clone)]
@@ -149,9 +151,10 @@ impl Inner {
         let mut shadow = Shadow::default();
         let mut from = 0;
         loop {
-            let entries = self.store.entries(&self.tenant, Some(id), from, 1000).await?;
+            let entries = self.store.entries(&self.tenant, Some(id), from, PAGE).await?;
             let Some(last) = entries.last() else { break };
             from = last.seq + 1;
+            let all = entries.len() < PAGE;
             for entry in &entries {
                 if countersign_core::audit::leaf(entry.text.as_bytes()) != entry.leaf {
                     return Err(damaged(format!("record {} is not what was hashed", entry.seq)));
@@ -159,6 +162,9 @@ impl Inner {
                 shadow
                     .fold(&entry.text)
                     .map_err(|error| damaged(format!("record {}: {error}", entry.seq)))?;
+            }
+            if all {
+                break;
             }
         }
         if shadow != call.shadow() {
