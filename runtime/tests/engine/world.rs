@@ -66,7 +66,12 @@ impl World {
             .start()
             .await
             .unwrap();
-        Self { engine, clock, effects, dir }
+        Self {
+            engine,
+            clock,
+            effects,
+            dir,
+        }
     }
 
     pub(crate) async fn open(&self, tool: &str, arguments: &str, by: &str) -> Call {
@@ -82,8 +87,18 @@ impl World {
 
     /// The kinds of all records, in order.
     pub(crate) async fn records(&self) -> Vec<String> {
-        let entries = self.engine.store().entries(self.engine.tenant(), None, 0, 10_000).await.unwrap();
-        let kind = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap()["kind"].as_str().unwrap().to_owned();
+        let entries = self
+            .engine
+            .store()
+            .entries(self.engine.tenant(), None, 0, 10_000)
+            .await
+            .unwrap();
+        let kind = |text: &str| {
+            serde_json::from_str::<serde_json::Value>(text).unwrap()["kind"]
+                .as_str()
+                .unwrap()
+                .to_owned()
+        };
         entries.iter().map(|it| kind(&it.text)).collect()
     }
 
