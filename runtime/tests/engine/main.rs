@@ -1,5 +1,8 @@
 //! The engine from the outside: real tools on a real SQLite file.
 
 mod combinations;
+mod crash;
+mod flows;
+mod stores;
 mod story;
 mod world;
