@@ -3,6 +3,8 @@
 mod combinations;
 mod crash;
 mod flows;
+mod killed;
+mod process;
 mod stores;
 mod story;
 mod world;
