@@ -248,7 +248,9 @@ impl Worker {
             };
             return Ok(Claimed::Refused(loaded.call, refusal));
         }
-        inner.check_against_records(&loaded.call).await?;
+        if let Some(now) = inner.check_against_records(&loaded).await? {
+            return Ok(Claimed::Moved(now));
+        }
         let token = inner.random_token();
         let hash = token_hash(&token);
         let mut checked = true;
