@@ -27,7 +27,7 @@ impl Ledger {
         }
     }
 
-    fn act(&self, ctx: &CallContext) -> String {
+    pub(crate) fn act(&self, ctx: &CallContext) -> String {
         (self.say)(&format!("effect.before {}", ctx.call));
         let mut file = OpenOptions::new()
             .create(true)

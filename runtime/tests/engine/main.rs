@@ -2,6 +2,7 @@
 
 mod combinations;
 mod crash;
+mod crowd;
 mod flows;
 mod killed;
 mod process;
