@@ -14,7 +14,7 @@ use countersign_core::id::CallId;
 use countersign_core::time::Timestamp;
 use countersign_core::tool::{Approved, CallContext, Definition};
 use tokio::sync::{Semaphore, watch};
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 
 use crate::desk::{stricter, token_hash};
 use crate::engine::Inner;
@@ -303,9 +303,9 @@ impl Worker {
             context: context(call, token),
         };
         let arguments = call.arguments().to_string();
-        let renewing = tokio::spawn(renew(self.0.clone(), *call.id(), claim));
+        let renewing = Renewing(tokio::spawn(renew(self.0.clone(), *call.id(), claim)));
         let ended = invoke::run(entry.definition(), arguments, scope, entry.descriptor().timeout).await;
-        renewing.abort();
+        drop(renewing);
         let event = match ended {
             Ended::Returned(result) => Event::Returned { claim, result },
             Ended::Failed { error, effect } => Event::Failed { claim, error, effect },
@@ -373,6 +373,16 @@ enum Claimed {
     Moved(Loaded),
     /// It cannot be run here.
     Refused(Call, Refusal),
+}
+
+/// Ends the renewal with the function, also when whoever waited for it has stopped waiting: a claim
+/// that outlives its function would keep the call from ever falling into doubt.
+struct Renewing(JoinHandle<()>);
+
+impl Drop for Renewing {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 /// Keeps a claim alive while its function runs.
