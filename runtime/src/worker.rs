@@ -272,16 +272,13 @@ impl Worker {
                 }))
             })
             .await?;
-        Ok(match (turned.answer, turned.loaded.call.phase()) {
+        Ok(match (turned.answer.clone(), turned.loaded.call.phase()) {
             (Answer::Accepted, Phase::Executing { claim, .. }) if claim.worker == inner.worker => {
                 let claim = *claim;
                 Claimed::Mine(turned.loaded, claim, token)
             }
             (Answer::Refused(refusal), _) if refusal.code == Code::Expired => {
-                let turned = inner
-                    .turn(turned.loaded, |_, _| Ok(Move::Event(Event::DeadlinePassed)))
-                    .await?;
-                Claimed::Moved(turned.loaded)
+                Claimed::Moved(inner.expired(turned).await?)
             }
             (Answer::Refused(refusal), _) => Claimed::Refused(turned.loaded.call, refusal),
             (Answer::Accepted | Answer::Repeated, _) => Claimed::Moved(turned.loaded),
