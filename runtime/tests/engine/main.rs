@@ -6,6 +6,7 @@ mod crowd;
 mod flows;
 mod killed;
 mod process;
+mod races;
 mod stores;
 mod story;
 mod world;
