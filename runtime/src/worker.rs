@@ -17,7 +17,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::desk::{stricter, token_hash};
-use crate::engine::Inner;
+use crate::engine::{Inner, random_token};
 use crate::error::Error;
 use crate::invoke::{self, Ended, OwnedScope};
 use crate::registry::Entry;
@@ -251,7 +251,7 @@ impl Worker {
         if let Some(now) = inner.check_against_records(&loaded).await? {
             return Ok(Claimed::Moved(now));
         }
-        let token = inner.random_token();
+        let token = random_token();
         let hash = token_hash(&token);
         let mut checked = true;
         let turned = inner
