@@ -144,8 +144,20 @@ impl Inner {
         ))
     }
 
-    /// Compares a stored call with what its own records say.
-    pub(crate) async fn check_against_records(&self, call: &Call) -> Result<(), Error> {
+    /// Compares a stored call with what its own records say. Gives the call as it is now, if it has moved
+    /// on since it was loaded: then the records say more than what was loaded, and nothing is wrong.
+    pub(crate) async fn check_against_records(&self, loaded: &Loaded) -> Result<Option<Loaded>, Error> {
+        let Err(error) = self.compare_with_records(&loaded.call).await else {
+            return Ok(None);
+        };
+        let now = self.load(*loaded.call.id()).await?;
+        if now.version == loaded.version {
+            return Err(error);
+        }
+        Ok(Some(now))
+    }
+
+    async fn compare_with_records(&self, call: &Call) -> Result<(), Error> {
         let id = *call.id();
         let damaged = |why: String| Error::Damaged { id, why };
         let mut shadow = Shadow::default();
