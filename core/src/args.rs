@@ -74,7 +74,12 @@ impl<T> Clone for Untyped<T> {
         *self
     }
 }
+
 impl<A: Argument> Copy for Defaulted<A> {}
+#[expect(
+    clippy::expl_impl_clone_on_copy,
+    reason = "a derive would ask `A::Value: Clone`"
+)]
 impl<A: Argument> Clone for Defaulted<A> {
     fn clone(&self) -> Self {
         *self

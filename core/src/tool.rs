@@ -75,6 +75,10 @@ pub struct Parameter {
 /// What the author says about the effects of a tool; after MCP's tool annotations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "the hints of MCP: each is one yes or no"
+)]
 pub struct Hints {
     /// Changes nothing.
     pub read_only: bool,

@@ -11,6 +11,8 @@ mod model;
 mod names;
 mod parse;
 mod source;
+#[cfg(test)]
+mod tests;
 mod text;
 mod validate;
 

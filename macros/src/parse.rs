@@ -176,7 +176,9 @@ fn approval(tokens: TokenStream, span: Span, options: &mut Options, errors: &Err
             expires_in,
         }),
         (None, Some(audit)) => {
-            waits.iter().for_each(|it| errors.pool_on_audit(it));
+            for word in &waits {
+                errors.pool_on_audit(word);
+            }
             options.audits.push(Audit { audit, when });
         }
         (Some(_), Some(audit)) => errors.required_and_audit(&audit),

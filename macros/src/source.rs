@@ -111,7 +111,7 @@ pub(crate) fn without_ours(item: TokenStream) -> TokenStream {
 pub(crate) fn strip_parameters(signature: &mut Signature) {
     for input in &mut signature.inputs {
         if let FnArg::Typed(it) = input {
-            it.attrs.retain(|it| is_lint_level(it));
+            it.attrs.retain(is_lint_level);
         }
     }
 }

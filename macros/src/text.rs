@@ -90,6 +90,8 @@ enum Before {
 struct Line {
     text: String,
     before: Before,
+    /// Between the bars of a closure.
+    closure: bool,
 }
 
 impl Line {
@@ -123,14 +125,38 @@ impl Line {
                         spacing = next.spacing();
                         tokens.next();
                     }
-                    self.operator(&operator);
+                    self.operators(&operator);
                 }
             }
         }
     }
 
+    /// Punctuation that stands together: `&&!` is two operators.
+    fn operators(&mut self, mut run: &str) {
+        const LONG: &[&str] = &[
+            "..=", "<<=", ">>=", "::", "==", "!=", "<=", ">=", "&&", "||", "..", "=>", "->", "+=", "-=",
+            "*=", "/=", "%=", "^=", "&=", "|=",
+        ];
+        while let Some(first) = run.chars().next() {
+            let known = LONG.iter().find(|it| run.starts_with(**it)).map(|it| it.len());
+            let (operator, rest) = run.split_at(known.unwrap_or(first.len_utf8()));
+            self.operator(operator);
+            run = rest;
+        }
+    }
+
     fn operator(&mut self, operator: &str) {
         match operator {
+            "|" if self.closure => {
+                self.closure = false;
+                self.put(operator, true, Before::Operator);
+            }
+            "|" if self.before != Before::Operand => {
+                self.closure = true;
+                self.put(operator, false, Before::Glue);
+            }
+            "||" if self.before != Before::Operand => self.put(operator, false, Before::Operator),
+            "<" if self.text.ends_with("::") => self.put(operator, true, Before::Glue),
             "." | "::" | ".." | "..=" => self.put(operator, true, Before::Glue),
             "," | ";" | ":" => self.put(operator, true, Before::Operator),
             "?" => self.put(operator, true, Before::Operand),
@@ -174,9 +200,10 @@ mod tests {
         );
         check(
             "i64::try_from(*a).is_ok_and(|it|it>5)",
-            "i64::try_from(*a).is_ok_and(| it | it > 5)",
+            "i64::try_from(*a).is_ok_and(|it| it > 5)",
         );
         check("(1..=5).contains(n)", "(1..=5).contains(n)");
-        check("x.get::<u8>(\"a  b\")", "x.get :: < u8 > (\"a  b\")");
+        check("a.is_none_or(|a,b|a&&!b||c)", "a.is_none_or(|a, b| a && !b || c)");
+        check("x.get::<u8>(\"a  b\")", "x.get::<u8 > (\"a  b\")");
     }
 }

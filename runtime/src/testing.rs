@@ -29,7 +29,10 @@ impl TestClock {
 
     /// Moves it forward.
     pub fn advance(&self, span: Duration) {
-        self.0.fetch_add(i64::try_from(span.as_millis()).unwrap_or(i64::MAX), Ordering::SeqCst);
+        self.0.fetch_add(
+            i64::try_from(span.as_millis()).unwrap_or(i64::MAX),
+            Ordering::SeqCst,
+        );
     }
 }
 
@@ -64,11 +67,17 @@ impl<F: FnMut(&Requirement) -> Option<(Identity, Verdict)>> ScriptedDecider<F> {
     pub async fn play(&mut self, engine: &Engine, call: CallId) -> Result<Call, Error> {
         loop {
             let call = engine.worker().advance(call).await?.call;
-            let said = call.requirements().iter().find_map(|it| (self.0)(it).map(|said| (it.id, said)));
+            let said = call
+                .requirements()
+                .iter()
+                .find_map(|it| (self.0)(it).map(|said| (it.id, said)));
             let Some((on, (by, verdict))) = said else {
                 return Ok(call);
             };
-            let decided = engine.desk().decide(Decision::new(on, verdict).by(&by).reason("by script")).await?;
+            let decided = engine
+                .desk()
+                .decide(Decision::new(on, verdict).by(&by).reason("by script"))
+                .await?;
             if let (Answer::Refused(_), Some(call)) = (decided.answer, decided.call) {
                 return Ok(call);
             }
@@ -83,18 +92,30 @@ pub fn registry_errors(registry: &Registry, policy: Option<&crate::Policy>) -> V
     for entry in registry.iter() {
         let descriptor = entry.descriptor();
         if descriptor.description.trim().is_empty() {
-            errors.push(format!("`{}` has no description; the model reads the doc comment", descriptor.name));
+            errors.push(format!(
+                "`{}` has no description; the model reads the doc comment",
+                descriptor.name
+            ));
         }
         for dialect in Dialect::ALL {
             errors.extend(entry.rendered().tool(dialect).err().map(ToString::to_string));
         }
         for validator in [entry.rendered().input(), entry.rendered().output()] {
-            errors.extend(validator.prepare().err().map(|it| format!("`{}`: {it}", descriptor.name)));
+            errors.extend(
+                validator
+                    .prepare()
+                    .err()
+                    .map(|it| format!("`{}`: {it}", descriptor.name)),
+            );
         }
     }
     if let Some(policy) = policy {
         let members = crate::directory::Directory::seeded_from(policy).members();
-        errors.extend(registry.iter().flat_map(|it| policy.check_tool(it.descriptor(), &members)));
+        errors.extend(
+            registry
+                .iter()
+                .flat_map(|it| policy.check_tool(it.descriptor(), &members)),
+        );
     }
     errors
 }

@@ -1,4 +1,5 @@
 //! What `#[tool]` and `#[approval]` make of a function. One binary, one module per property.
+#![allow(clippy::unused_async, reason = "being async is what is tested")]
 
 #[path = "macros/arguments.rs"]
 mod arguments;
@@ -6,6 +7,9 @@ mod arguments;
 mod attributes;
 #[path = "macros/behaviour.rs"]
 mod behaviour;
+#[cfg(feature = "testing")]
+#[path = "macros/bypass.rs"]
+mod bypass;
 #[path = "macros/combinations.rs"]
 mod combinations;
 #[path = "macros/hostile.rs"]

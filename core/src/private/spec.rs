@@ -304,7 +304,9 @@ fn output_schema(make: fn(&mut SchemaGenerator) -> Schema) -> Value {
     match make(&mut generator).to_value() {
         Value::Object(schema) => finished(schema, generator),
         // `true` and `false` are schemas too.
-        other => other,
+        other @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_)) => {
+            other
+        }
     }
 }
 
@@ -323,6 +325,10 @@ fn finished(mut schema: Map<String, Value>, mut generator: SchemaGenerator) -> V
 fn drop_number_formats(schema: &mut Value) {
     match schema {
         Value::Object(members) => {
+            // Properties may be called like keywords.
+            if let Some(Value::Object(properties)) = members.get_mut("properties") {
+                properties.values_mut().for_each(drop_number_formats);
+            }
             let numeric = members.get("format").and_then(Value::as_str).is_some_and(|it| {
                 let width = it.trim_start_matches("uint").trim_start_matches("int");
                 matches!(it, "float" | "double")
@@ -333,7 +339,10 @@ fn drop_number_formats(schema: &mut Value) {
             }
             for (key, member) in members.iter_mut() {
                 // What stands here is data, not schema.
-                if !matches!(key.as_str(), "default" | "examples" | "const" | "enum") {
+                if !matches!(
+                    key.as_str(),
+                    "default" | "examples" | "const" | "enum" | "properties"
+                ) {
                     drop_number_formats(member);
                 }
             }

@@ -29,7 +29,8 @@ pub(crate) fn plain(tool: &Tool) -> TokenStream {
         .body
         .is_none()
         .then(|| quote!(#[allow(unused_variables, dead_code)]));
-    quote!(#unused #(#docs)* #(#attributes)* #visibility #signature #body)
+    let owned = owned();
+    quote!(#unused #owned #(#docs)* #(#attributes)* #visibility #signature #body)
 }
 
 /// A gated function, where only generated code reaches it, and its way around the gates for tests.
@@ -44,16 +45,22 @@ pub(crate) fn inside(tool: &Tool) -> Option<TokenStream> {
         ..
     } = tool;
     let body = body.as_ref().filter(|_| tool.is_gated())?;
-    let bypass = bypass(tool);
+    let (bypass, owned) = (bypass(tool), owned());
     Some(quote_spanned! {Span::mixed_site()=>
         #[allow(dead_code)]
         enum __CountersignGated {}
         impl __CountersignGated {
+            #owned
             #(#attributes)*
             #signature #body
         }
         #bypass
     })
+}
+
+/// Lints that ask for what a tool cannot have: it owns its arguments, and each is one parameter.
+fn owned() -> TokenStream {
+    quote!(#[allow(clippy::needless_pass_by_value, clippy::too_many_arguments)])
 }
 
 /// The path of the function, from inside the `const _`.
@@ -103,7 +110,7 @@ fn how_to_call(tool: &Tool) -> Option<String> {
     };
     tool.is_gated().then(|| {
         format!(
-            "A gated tool: it cannot be called as a function, only through an engine: \
+            " A gated tool: it cannot be called as a function, only through an engine: \
              `engine.call(\"{name}\", arguments)`.{bypass}"
         )
     })

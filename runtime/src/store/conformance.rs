@@ -469,6 +469,7 @@ async fn lists_page_by_key(store: &dyn Store) {
                 let page = store.calls(&tenant, &filter, after, size).await.unwrap();
                 assert!(page.len() <= size);
                 let Some(last) = page.last() else { break };
+                assert!(after < Some(last.id), "a page that does not go on: {filter:?}");
                 after = Some(last.id);
                 found.extend(page);
             }

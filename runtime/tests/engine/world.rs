@@ -11,19 +11,19 @@ use tempfile::TempDir;
 
 /// What tools did, one line per effect.
 #[derive(Debug, Clone, Default)]
-pub struct Effects(Arc<Mutex<Vec<String>>>);
+pub(crate) struct Effects(Arc<Mutex<Vec<String>>>);
 
 impl Effects {
-    pub fn push(&self, line: impl Into<String>) {
+    pub(crate) fn push(&self, line: impl Into<String>) {
         self.0.lock().unwrap().push(line.into());
     }
 
-    pub fn all(&self) -> Vec<String> {
+    pub(crate) fn all(&self) -> Vec<String> {
         self.0.lock().unwrap().clone()
     }
 }
 
-pub const POLICY: &str = r#"
+pub(crate) const POLICY: &str = r#"
 [actors]
 alice = { kind = "person" }
 mallory = { kind = "person" }
@@ -41,20 +41,20 @@ finance = { roles = ["finance"] }
 "#;
 
 /// An engine without a background worker, a clock that stands still, a file that goes away.
-pub struct World {
-    pub engine: Engine,
-    pub clock: TestClock,
-    pub effects: Effects,
-    pub dir: Arc<TempDir>,
+pub(crate) struct World {
+    pub(crate) engine: Engine,
+    pub(crate) clock: TestClock,
+    pub(crate) effects: Effects,
+    pub(crate) dir: Arc<TempDir>,
 }
 
 impl World {
-    pub async fn new<T: countersign::Tools>() -> Self {
+    pub(crate) async fn new<T: countersign::Tools>() -> Self {
         let dir = Arc::new(tempfile::tempdir().unwrap());
         Self::at::<T>(dir, TestClock::new(), POLICY).await
     }
 
-    pub async fn at<T: countersign::Tools>(dir: Arc<TempDir>, clock: TestClock, policy: &str) -> Self {
+    pub(crate) async fn at<T: countersign::Tools>(dir: Arc<TempDir>, clock: TestClock, policy: &str) -> Self {
         let effects = Effects::default();
         let engine = Engine::builder()
             .store(Sqlite::open(dir.path().join("countersign.db")).unwrap())
@@ -66,32 +66,47 @@ impl World {
             .start()
             .await
             .unwrap();
-        Self { engine, clock, effects, dir }
+        Self {
+            engine,
+            clock,
+            effects,
+            dir,
+        }
     }
 
-    pub async fn open(&self, tool: &str, arguments: &str, by: &str) -> Call {
+    pub(crate) async fn open(&self, tool: &str, arguments: &str, by: &str) -> Call {
         match self.engine.call(tool, arguments).by(&who(by)).await.unwrap() {
             Called::Waiting(waiting) => waiting.call().clone(),
             Called::Done(outcome) => panic!("not waiting: {outcome:?}"),
         }
     }
 
-    pub async fn call(&self, id: CallId) -> Call {
+    pub(crate) async fn call(&self, id: CallId) -> Call {
         self.engine.desk().call(id).await.unwrap()
     }
 
     /// The kinds of all records, in order.
-    pub async fn records(&self) -> Vec<String> {
-        let entries = self.engine.store().entries(self.engine.tenant(), None, 0, 10_000).await.unwrap();
-        let kind = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap()["kind"].as_str().unwrap().to_owned();
+    pub(crate) async fn records(&self) -> Vec<String> {
+        let entries = self
+            .engine
+            .store()
+            .entries(self.engine.tenant(), None, 0, 10_000)
+            .await
+            .unwrap();
+        let kind = |text: &str| {
+            serde_json::from_str::<serde_json::Value>(text).unwrap()["kind"]
+                .as_str()
+                .unwrap()
+                .to_owned()
+        };
         entries.iter().map(|it| kind(&it.text)).collect()
     }
 
-    pub fn later(&self, hours: u64) {
+    pub(crate) fn later(&self, hours: u64) {
         self.clock.advance(Duration::from_secs(hours * 3600));
     }
 }
 
-pub fn who(name: &str) -> Identity {
+pub(crate) fn who(name: &str) -> Identity {
     Identity::asserted(name).unwrap()
 }

@@ -71,11 +71,13 @@ mod strict {
     /// Hand-off.
     #[tool(external_execution(result = Vec<u8>), requires_user_input)]
     pub(super) fn strict_handoff(name: String) -> String {
-        name
+        name.trim().to_owned()
     }
 
     #[tool(description = "Without a doc comment.", blocking)]
-    pub(super) fn strict_undocumented() {}
+    pub(super) fn strict_undocumented() {
+        std::thread::yield_now();
+    }
 }
 
 mod shadowed {

@@ -47,3 +47,11 @@ pub(super) fn is_damage(error: &Error) -> bool {
 pub(super) fn is_disk_failure(error: &Error) -> bool {
     error.sqlite_error_code() == Some(ErrorCode::SystemIoFailure)
 }
+
+/// Whether somebody else holds the lock.
+pub(super) fn is_busy(error: &Error) -> bool {
+    matches!(
+        error.sqlite_error_code(),
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked)
+    )
+}

@@ -10,8 +10,8 @@ pub(super) const APPLICATION_ID: i64 = 0x4353_676e;
 /// The steps from an empty database to the present format; step n leads to version n + 1.
 const MIGRATIONS: [&str; 1] = [include_str!("schema.sql")];
 
-/// The version that this program writes.
-pub(super) const VERSION: i64 = MIGRATIONS.len() as i64;
+/// The version that this program writes: how many migrations there are.
+pub(super) const VERSION: i64 = 1;
 
 /// Brings the database to [`VERSION`] in one transaction; nothing if it is there already.
 ///
@@ -40,4 +40,9 @@ pub(super) fn version(connection: &Connection) -> rusqlite::Result<i64> {
 /// The program that the file says it belongs to; 0 if it does not say.
 pub(super) fn application_id(connection: &Connection) -> rusqlite::Result<i64> {
     connection.pragma_query_value(None, "application_id", |row| row.get(0))
+}
+
+#[test]
+fn every_version_has_its_migration() {
+    assert_eq!(usize::try_from(VERSION), Ok(MIGRATIONS.len()));
 }

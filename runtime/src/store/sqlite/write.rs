@@ -106,7 +106,8 @@ impl Writer {
         }
     }
 
-    fn batch(&mut self, commits: &[Commit]) -> Vec<Answer> {
+    /// Makes all of them in one transaction; if SQLite fails, each in its own.
+    pub(super) fn batch(&mut self, commits: &[Commit]) -> Vec<Answer> {
         match self.transaction(commits) {
             Ok(results) => results,
             Err(Undone::Statement(_)) if commits.len() > 1 => self.one_by_one(commits),
