@@ -14,7 +14,10 @@ pub(crate) async fn propose(session: &Session, args: CallArgs) -> Result<Reply, 
     let engine = &session.engine;
     let identity = args.by.as_ref().map(|it| session.identity(it));
     if identity.is_none() && engine.tier(&args.tool).is_some_and(|it| it != Tier::Ungated) {
-        return Err(Failure::usage(format!("say on whose behalf `{}` is called: --as ACTOR", args.tool)));
+        return Err(Failure::usage(format!(
+            "say on whose behalf `{}` is called: --as ACTOR",
+            args.tool
+        )));
     }
     let mut unknown = None;
     if let Some(identity) = &identity {
@@ -44,9 +47,9 @@ pub(crate) async fn propose(session: &Session, args: CallArgs) -> Result<Reply, 
         Err(error) => return Err(error.into()),
     };
     match called {
-        Called::Done(Outcome::Blocked { .. }) if unknown.is_some() => Ok(unknown.unwrap_or_else(|| {
-            Reply::not_accepted(Code::NotAllowed, "nobody knows this actor")
-        })),
+        Called::Done(Outcome::Blocked { .. }) if unknown.is_some() => {
+            Ok(unknown.unwrap_or_else(|| Reply::not_accepted(Code::NotAllowed, "nobody knows this actor")))
+        }
         Called::Done(outcome) => Ok(Reply::closed(None, &outcome)),
         Called::Waiting(waiting) if args.no_run => session.reply(waiting.call(), None).await,
         Called::Waiting(waiting) => {

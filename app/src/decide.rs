@@ -62,12 +62,18 @@ fn verdict(args: &DecideArgs) -> Result<Verdict, Failure> {
     for (option, given, verbs) in [
         ("arguments", args.arguments.is_some(), &[Verb::Amend][..]),
         ("values", args.values.is_some(), &[Verb::Fill]),
-        ("result", args.result.is_some(), &[Verb::Answer, Verb::Report, Verb::Done]),
+        (
+            "result",
+            args.result.is_some(),
+            &[Verb::Answer, Verb::Report, Verb::Done],
+        ),
         ("failed", args.failed.is_some(), &[Verb::Report]),
         ("token", args.token.is_some(), &[Verb::Report]),
     ] {
         if given && !verbs.contains(&args.verb) {
-            return Err(Failure::usage(format!("--{option} means nothing for this decision")));
+            return Err(Failure::usage(format!(
+                "--{option} means nothing for this decision"
+            )));
         }
     }
     let read = |option: &str, given: &Option<String>| -> Result<Value, Failure> {
@@ -90,7 +96,9 @@ fn verdict(args: &DecideArgs) -> Result<Verdict, Failure> {
                 (None, None) => return Err(Failure::usage("a report needs --result or --failed")),
             };
             match &args.token {
-                Some(token) => Verdict::ReportWithToken(report, input::text("token", token)?.trim().to_owned()),
+                Some(token) => {
+                    Verdict::ReportWithToken(report, input::text("token", token)?.trim().to_owned())
+                }
                 None => Verdict::Report(report),
             }
         }

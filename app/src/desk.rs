@@ -44,7 +44,10 @@ pub(crate) async fn sit(session: &Session, effects: Option<&Effects>) -> Result<
     };
     match desk.serve().await {
         Ok(()) | Err(Stop::Left) => {
-            print(&format!("\nLeft. What waits is kept in {}.\n", session.data.display()))?;
+            print(&format!(
+                "\nLeft. What waits is kept in {}.\n",
+                session.data.display()
+            ))?;
             Ok(0)
         }
         Err(Stop::Failed(failure)) => Err(failure),
@@ -68,29 +71,49 @@ impl Desk<'_> {
         ))?;
         self.by = self.who(&people, "You are", None).await?;
         loop {
-            let names: Vec<String> =
-                self.session.engine.registry().iter().map(|it| it.descriptor().name.to_string()).collect();
+            let names: Vec<String> = self
+                .session
+                .engine
+                .registry()
+                .iter()
+                .map(|it| it.descriptor().name.to_string())
+                .collect();
             print(&self.menu())?;
-            let said = self.prompt.line(&format!("{}, what next?", self.by), None).await?;
+            let said = self
+                .prompt
+                .line(&format!("{}, what next?", self.by), None)
+                .await?;
             match said.as_str() {
                 "" => {}
                 "q" => return Ok(()),
                 "w" => self.by = self.who(&people, "You are", None).await?,
                 "i" => {
-                    let args = InboxArgs { by: self.by.clone(), after: None, limit: 50 };
+                    let args = InboxArgs {
+                        by: self.by.clone(),
+                        after: None,
+                        limit: 50,
+                    };
                     print(&format!("\n{}", lists::inbox(self.session, args).await?.text))?;
                 }
                 "r" => {
-                    let args = RunsArgs { after: None, limit: 20 };
+                    let args = RunsArgs {
+                        after: None,
+                        limit: 20,
+                    };
                     print(&format!("\n{}", lists::runs(self.session, args).await?.text))?;
                 }
                 said => {
-                    let number = said.parse::<usize>().ok().and_then(|it| names.get(it.wrapping_sub(1)));
+                    let number = said
+                        .parse::<usize>()
+                        .ok()
+                        .and_then(|it| names.get(it.wrapping_sub(1)));
                     let tool = number.or_else(|| names.iter().find(|it| *it == said));
                     match (tool, said.parse::<CallId>()) {
                         (Some(tool), _) => self.use_tool(&people, &tool.clone()).await?,
                         (None, Ok(call)) => self.conduct(&people, call).await?,
-                        (None, Err(_)) => print("  Say a number, a letter from the list, or the id of a call.\n")?,
+                        (None, Err(_)) => {
+                            print("  Say a number, a letter from the list, or the id of a call.\n")?
+                        }
                     }
                 }
             }
@@ -102,7 +125,9 @@ impl Desk<'_> {
         let mut rows = Vec::new();
         for (place, entry) in engine.registry().iter().enumerate() {
             let descriptor = entry.descriptor();
-            let tier = engine.tier(descriptor.name.as_str()).unwrap_or(countersign::Tier::Gated);
+            let tier = engine
+                .tier(descriptor.name.as_str())
+                .unwrap_or(countersign::Tier::Gated);
             rows.push(vec![
                 format!("  {}", place + 1),
                 descriptor.name.to_string(),
@@ -120,15 +145,20 @@ impl Desk<'_> {
             let rows: Vec<Vec<String>> = people
                 .all()
                 .map(|(id, it)| {
-                    let mut what: Vec<String> =
-                        people.pools_of(id).into_iter().map(|it| format!("pool {it}")).collect();
+                    let mut what: Vec<String> = people
+                        .pools_of(id)
+                        .into_iter()
+                        .map(|it| format!("pool {it}"))
+                        .collect();
                     what.extend(it.roles.iter().map(ToString::to_string));
                     vec![format!("  {id}"), what.join(", ")]
                 })
                 .collect();
             print(&text::table(&rows))?;
         }
-        let likely = likely.or_else(|| known.first().map(String::as_str)).map(str::to_owned);
+        let likely = likely
+            .or_else(|| known.first().map(String::as_str))
+            .map(str::to_owned);
         loop {
             let said = self.prompt.line(question, likely.as_deref()).await?;
             match ActorId::new(&said) {
@@ -143,13 +173,22 @@ impl Desk<'_> {
             return Ok(());
         };
         let descriptor = entry.descriptor();
-        print(&format!("\n{}", text::wrapped(&tools::one_line(&descriptor.description), "  ", "  ")))?;
+        print(&format!(
+            "\n{}",
+            text::wrapped(&tools::one_line(&descriptor.description), "  ", "  ")
+        ))?;
         let hidden = match &descriptor.gates.user_input {
             Some(gate) if gate.hidden => gate.fields.clone(),
             Some(_) | None => Vec::new(),
         };
-        let names = descriptor.parameters.iter().map(|it| it.name.clone()).filter(|it| !hidden.contains(it));
-        let arguments = self.fields(descriptor, &names.collect::<Vec<_>>(), &Map::new()).await?;
+        let names = descriptor
+            .parameters
+            .iter()
+            .map(|it| it.name.clone())
+            .filter(|it| !hidden.contains(it));
+        let arguments = self
+            .fields(descriptor, &names.collect::<Vec<_>>(), &Map::new())
+            .await?;
         let args = CallArgs {
             tool: tool.to_owned(),
             args: Value::Object(arguments).to_string(),
@@ -177,7 +216,9 @@ impl Desk<'_> {
     ) -> Result<Map<String, Value>, Stop> {
         let mut values = Map::new();
         for name in names {
-            let Some(field) = Field::of(descriptor, name) else { continue };
+            let Some(field) = Field::of(descriptor, name) else {
+                continue;
+            };
             if let Some(value) = self.prompt.field(&field, now.get(name)).await? {
                 values.insert(name.clone(), value);
             }
@@ -191,7 +232,11 @@ impl Desk<'_> {
             let advanced = self.session.settle(id).await?;
             let call = advanced.call;
             if matches!(call.phase(), Phase::Closed { .. }) {
-                let args = ShowArgs { call: id, token: false, by: None };
+                let args = ShowArgs {
+                    call: id,
+                    token: false,
+                    by: None,
+                };
                 print(&format!("\n{}", show::show(self.session, args).await?.text))?;
                 self.show_effects()?;
                 return Ok(());
@@ -202,12 +247,19 @@ impl Desk<'_> {
                 print(&format!("\n{}", reply.text))?;
                 return Ok(());
             }
-            print(&pause(people, &call, &requirements))?;
+            print(&pause(self.session, people, &call, &requirements))?;
             let requirement = if let [one] = requirements.as_slice() {
                 one
             } else {
-                let said = self.prompt.line("Which one? (number, or Enter to leave it waiting)", None).await?;
-                match said.parse::<usize>().ok().and_then(|it| requirements.get(it.wrapping_sub(1))) {
+                let said = self
+                    .prompt
+                    .line("Which one? (number, or Enter to leave it waiting)", None)
+                    .await?;
+                match said
+                    .parse::<usize>()
+                    .ok()
+                    .and_then(|it| requirements.get(it.wrapping_sub(1)))
+                {
                     Some(one) => one,
                     None => return Ok(()),
                 }
@@ -220,7 +272,12 @@ impl Desk<'_> {
     }
 
     /// Takes one decision; false if there is none now.
-    async fn decide(&mut self, people: &People, call: &Call, requirement: &Requirement) -> Result<bool, Stop> {
+    async fn decide(
+        &mut self,
+        people: &People,
+        call: &Call,
+        requirement: &Requirement,
+    ) -> Result<bool, Stop> {
         let asked = requirement::asked(people, call, requirement);
         let likely = if asked.iter().any(|it| *it == self.by.to_string()) {
             self.by.to_string()
@@ -229,9 +286,21 @@ impl Desk<'_> {
         };
         let by = self.who(people, "Sign off as", Some(&likely)).await?;
         let choices = choices(requirement.kind);
-        let words: Vec<String> = choices.iter().map(|(letter, word, _)| format!("{letter} {word}")).collect();
-        let said = self.prompt.line(&format!("{by}: {}, Enter to leave it waiting", words.join(", ")), None).await?;
-        let Some((_, _, verb)) = choices.iter().find(|(letter, word, _)| said == *letter || said == *word) else {
+        let words: Vec<String> = choices
+            .iter()
+            .map(|(letter, word, _)| format!("{letter} {word}"))
+            .collect();
+        let said = self
+            .prompt
+            .line(
+                &format!("{by}: {}, Enter to leave it waiting", words.join(", ")),
+                None,
+            )
+            .await?;
+        let Some((_, _, verb)) = choices
+            .iter()
+            .find(|(letter, word, _)| said == *letter || said == *word)
+        else {
             return Ok(false);
         };
         let mut args = DecideArgs {
@@ -252,14 +321,20 @@ impl Desk<'_> {
         match verb {
             Verb::Amend => {
                 let names: Vec<String> = descriptor.parameters.iter().map(|it| it.name.clone()).collect();
-                args.arguments = Some(Value::Object(self.fields(&descriptor, &names, &now).await?).to_string());
+                args.arguments =
+                    Some(Value::Object(self.fields(&descriptor, &names, &now).await?).to_string());
             }
             Verb::Fill => {
                 let values = self.fields(&descriptor, &requirement.fields, &now).await?;
                 args.values = Some(Value::Object(values).to_string());
             }
             Verb::Answer | Verb::Report | Verb::Done => {
-                args.result = Some(self.prompt.json("Result (JSON, or plain text)").await?.to_string());
+                args.result = Some(
+                    self.prompt
+                        .json("Result (JSON, or plain text)")
+                        .await?
+                        .to_string(),
+                );
             }
             Verb::Confirm | Verb::Approve | Verb::Reject | Verb::Reask => {}
             Verb::Retry | Verb::HandedOff | Verb::Abandon => {}
@@ -277,26 +352,36 @@ impl Desk<'_> {
 
     fn show_effects(&self) -> Result<(), Failure> {
         match self.effects {
-            Some(effects) => print(&format!("\n{}", effects(&self.session.data))),
+            Some(effects) => {
+                let lines = effects(&self.session.data);
+                let lines: String = lines
+                    .lines()
+                    .map(|it| format!("  {}\n", text::shown(it)))
+                    .collect();
+                print(&format!("\n{lines}"))
+            }
             None => Ok(()),
         }
     }
 }
 
 /// The pause: what will run, and who is asked for what.
-fn pause(people: &People, call: &Call, requirements: &[Requirement]) -> String {
+fn pause(session: &Session, people: &People, call: &Call, requirements: &[Requirement]) -> String {
     let mut words = match call.phase() {
         Phase::External { .. } => "\nWaiting for the outside system.\n\n".to_owned(),
         Phase::InDoubt { .. } => "\nWaiting for an operator.\n\n".to_owned(),
         _ => "\nPaused. Nothing has run.\n\n".to_owned(),
     };
-    words.push_str(&head(call));
+    words.push_str(&head(session, call));
     for (place, requirement) in requirements.iter().enumerate() {
         words.push('\n');
         if requirements.len() > 1 {
             let _ = writeln!(words, "  {}.", place + 1);
         }
-        words.push_str(&requirement::question(requirement, &requirement::asked(people, call, requirement)));
+        words.push_str(&requirement::question(
+            requirement,
+            &requirement::asked(people, call, requirement),
+        ));
     }
     words.push('\n');
     words

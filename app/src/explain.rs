@@ -40,7 +40,11 @@ pub(crate) async fn explain(session: &Session, id: CallId) -> Result<Reply, Fail
     let declared = session.descriptor(&call).await?.gates;
     let gates = gates(&call, &records);
     let complete = !awaits_arguments(&call);
-    let absent = if complete { absent(&call, &declared) } else { Vec::new() };
+    let absent = if complete {
+        absent(&call, &declared)
+    } else {
+        Vec::new()
+    };
     let missing = missing(&call, &gates);
     let json = json!({
         "call": call.id(),
@@ -55,10 +59,14 @@ pub(crate) async fn explain(session: &Session, id: CallId) -> Result<Reply, Fail
         "not_asked": absent.iter().map(|it| json!({"kind": it.kind, "what": it.what, "when": it.when})).collect::<Vec<_>>(),
         "missing": missing,
     });
-    let mut told = head(&call);
+    let mut told = head(session, &call);
     told.push('\n');
     for gate in &gates {
-        told.push_str(&text::wrapped(&format!("{}: {}", gate.what, gate.state), "  - ", "    "));
+        told.push_str(&text::wrapped(
+            &format!("{} - {}", gate.what, gate.state),
+            "  - ",
+            "    ",
+        ));
         for origin in &gate.because {
             told.push_str(&text::wrapped(&because(origin), "      ", "      "));
         }
@@ -67,8 +75,15 @@ pub(crate) async fn explain(session: &Session, id: CallId) -> Result<Reply, Fail
         }
     }
     for it in &absent {
-        told.push_str(&text::wrapped(&format!("{}: not asked", it.what), "  - ", "    "));
-        let why = format!("its condition does not hold for these arguments: {}", condition(&it.when));
+        told.push_str(&text::wrapped(
+            &format!("{} - not asked", it.what),
+            "  - ",
+            "    ",
+        ));
+        let why = format!(
+            "its condition does not hold for these arguments: {}",
+            condition(&it.when)
+        );
         told.push_str(&text::wrapped(&why, "      ", "      "));
     }
     if !complete {
@@ -111,33 +126,51 @@ fn gates(call: &Call, records: &[Record]) -> Vec<Gate> {
         let met = !awaits_arguments(call) && records.iter().any(|it| it.kind() == "call.gated");
         gates.push(Gate {
             kind: "user_input",
-            what: format!("{} fills in {}", call.requester(), text::shown(&text::listed(&gate.fields, "and"))),
+            what: format!(
+                "input by {}: {}",
+                call.requester(),
+                text::shown(&text::listed(&gate.fields, "and"))
+            ),
             because: gate.because.clone(),
             state: state(call, met, matches!(call.phase(), Phase::Input { .. })),
             pool: None,
             needs: 1,
-            by: if met { vec![call.requester().to_string()] } else { Vec::new() },
+            by: if met {
+                vec![call.requester().to_string()]
+            } else {
+                Vec::new()
+            },
         });
     }
     if let Some(gate) = &frozen.confirmation {
-        let met = records.iter().any(|it| it.kind() == "call.confirmed" && it.seal() == seal);
+        let met = records
+            .iter()
+            .any(|it| it.kind() == "call.confirmed" && it.seal() == seal);
         gates.push(Gate {
             kind: "confirmation",
-            what: format!("{} confirms", call.requester()),
+            what: format!("confirmation by {}", call.requester()),
             because: gate.because.clone(),
             state: state(call, met, matches!(call.phase(), Phase::Confirm { .. })),
             pool: None,
             needs: 1,
-            by: if met { vec![call.requester().to_string()] } else { Vec::new() },
+            by: if met {
+                vec![call.requester().to_string()]
+            } else {
+                Vec::new()
+            },
         });
     }
     for (place, gate) in frozen.approvals.iter().enumerate() {
-        let by: Vec<String> =
-            call.votes().iter().filter(|it| it.gate == place).map(|it| it.by.to_string()).collect();
+        let by: Vec<String> = call
+            .votes()
+            .iter()
+            .filter(|it| it.gate == place)
+            .map(|it| it.by.to_string())
+            .collect();
         let met = by.len() >= usize::from(gate.quorum);
         gates.push(Gate {
             kind: "approval",
-            what: format!("{} of pool {} approve", gate.quorum, gate.pool),
+            what: format!("approval by {} of pool {}", gate.quorum, gate.pool),
             because: gate.because.clone(),
             state: state(call, met, matches!(call.phase(), Phase::Approve { .. })),
             pool: Some(gate.pool.to_string()),
@@ -148,11 +181,13 @@ fn gates(call: &Call, records: &[Record]) -> Vec<Gate> {
     if let Some(gate) = &frozen.external {
         let met = matches!(
             call.phase(),
-            Phase::Closed { outcome: Outcome::Returned { .. } | Outcome::Failed { .. } }
+            Phase::Closed {
+                outcome: Outcome::Returned { .. } | Outcome::Failed { .. }
+            }
         );
         gates.push(Gate {
             kind: "external",
-            what: "the outside system reports the result".to_owned(),
+            what: "result from the outside system".to_owned(),
             because: gate.because.clone(),
             state: state(call, met, matches!(call.phase(), Phase::External { .. })),
             pool: None,
@@ -184,20 +219,28 @@ fn absent(call: &Call, declared: &DeclaredGates) -> Vec<Absent> {
         because.iter().any(same)
     };
     if let Some(when) = declared.confirmation.as_ref().and_then(|it| it.when.as_ref()) {
-        if !frozen.confirmation.as_ref().is_some_and(|it| stands(&it.because, when)) {
+        if !frozen
+            .confirmation
+            .as_ref()
+            .is_some_and(|it| stands(&it.because, when))
+        {
             absent.push(Absent {
                 kind: "confirmation",
-                what: format!("{} confirms", call.requester()),
+                what: format!("confirmation by {}", call.requester()),
                 when: when.clone(),
             });
         }
     }
     for gate in &declared.approvals {
         let Some(when) = &gate.when else { continue };
-        if !frozen.approvals.iter().any(|it| it.pool == gate.pool && stands(&it.because, when)) {
+        if !frozen
+            .approvals
+            .iter()
+            .any(|it| it.pool == gate.pool && stands(&it.because, when))
+        {
             absent.push(Absent {
                 kind: "approval",
-                what: format!("{} of pool {} approve", gate.quorum, gate.pool),
+                what: format!("approval by {} of pool {}", gate.quorum, gate.pool),
                 when: when.clone(),
             });
         }
@@ -208,7 +251,9 @@ fn absent(call: &Call, declared: &DeclaredGates) -> Vec<Absent> {
 fn because(origin: &Origin) -> String {
     match origin {
         Origin::Annotation { when: None } => "because the function is annotated so".to_owned(),
-        Origin::Annotation { when: Some(when) } => format!("because the annotation says so when {}", condition(when)),
+        Origin::Annotation { when: Some(when) } => {
+            format!("because the annotation says so when {}", condition(when))
+        }
         Origin::Rule { rule } => format!("because of the policy rule “{}”", text::shown(rule)),
     }
 }
@@ -216,7 +261,9 @@ fn because(origin: &Origin) -> String {
 /// What must still happen before it runs.
 fn missing(call: &Call, gates: &[Gate]) -> Vec<String> {
     match call.phase() {
-        Phase::Closed { outcome } => return vec![format!("Closed: {}. Nothing more can happen.", outcome.name())],
+        Phase::Closed { outcome } => {
+            return vec![format!("Closed: {}. Nothing more can happen.", outcome.name())];
+        }
         Phase::Cleared { .. } => return vec!["Every gate is met; it waits for a worker.".to_owned()],
         Phase::Executing { .. } => return vec!["Every gate is met; it runs now.".to_owned()],
         Phase::InDoubt { .. } => {

@@ -40,6 +40,7 @@ pub(crate) fn json_text(option: &str, given: &str) -> Result<String, Failure> {
 /// The JSON value behind an option, with every digit of its integers.
 pub(crate) fn json(option: &str, given: &str) -> Result<Value, Failure> {
     let text = json_text(option, given)?;
-    let canonical = Canonical::parse(&text).map_err(|error| Failure::usage(format!("--{option}: {error}")))?;
+    let canonical =
+        Canonical::parse(&text).map_err(|error| Failure::usage(format!("--{option}: {error}")))?;
     Ok(canonical.value())
 }

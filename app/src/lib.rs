@@ -60,7 +60,9 @@ use crate::session::Session;
 pub use crate::stage::{Said, Stage};
 
 type Provide = Box<dyn FnOnce(EngineBuilder, &Path) -> Result<EngineBuilder, String> + Send>;
-type Story = Box<dyn for<'a> FnOnce(&'a mut Stage) -> Pin<Box<dyn Future<Output = Result<(), String>> + Send + 'a>> + Send>;
+type Story = Box<
+    dyn for<'a> FnOnce(&'a mut Stage) -> Pin<Box<dyn Future<Output = Result<(), String>> + Send + 'a>> + Send,
+>;
 type Effects = Box<dyn Fn(&Path) -> String + Send + Sync>;
 
 /// A program that links tools: give it its policy and state, then let it answer its command line.
@@ -101,7 +103,8 @@ impl App {
 
     /// A value for the `#[state]` parameters of its type.
     pub fn state<T: Clone + Send + Sync + 'static>(mut self, value: T) -> Self {
-        self.provided.push(Box::new(move |builder, _| Ok(builder.state(value))));
+        self.provided
+            .push(Box::new(move |builder, _| Ok(builder.state(value))));
         self
     }
 
@@ -159,7 +162,10 @@ impl App {
             Some(registry) => registry,
             None => Registry::from_inventory().map_err(countersign::Error::from)?,
         };
-        let data = cli.data.clone().unwrap_or_else(|| PathBuf::from(format!("{}-data", self.name)));
+        let data = cli
+            .data
+            .clone()
+            .unwrap_or_else(|| PathBuf::from(format!("{}-data", self.name)));
         let command = match cli.command {
             Some(cli::Command::Tools(args)) if args.needs_no_store() => {
                 return say(&tools::offline(&registry, &args)?, cli.json);
@@ -170,7 +176,9 @@ impl App {
         };
         let story = self.story.take();
         let effects = self.effects.take();
-        let session = self.session(registry, data, cli.data.is_some(), command.is_some()).await?;
+        let session = self
+            .session(registry, data, cli.data.is_some(), command.is_some())
+            .await?;
         let code = match command {
             Some(Some(cli::Command::Worker)) => session.work(cli.json).await,
             Some(Some(command)) => say(&session.run(command).await?, cli.json),
@@ -191,10 +199,18 @@ impl App {
         named: bool,
         _running: bool,
     ) -> Result<Session, Failure> {
-        std::fs::create_dir_all(&data)
-            .map_err(|error| Failure::new(format!("cannot create the data directory {}: {error}", data.display())))?;
-        let store = countersign::store::Sqlite::open(data.join("countersign.db")).map_err(countersign::Error::from)?;
-        let mut builder = countersign::Engine::builder().store(store).registry(registry).worker(false);
+        std::fs::create_dir_all(&data).map_err(|error| {
+            Failure::new(format!(
+                "cannot create the data directory {}: {error}",
+                data.display()
+            ))
+        })?;
+        let store = countersign::store::Sqlite::open(data.join("countersign.db"))
+            .map_err(countersign::Error::from)?;
+        let mut builder = countersign::Engine::builder()
+            .store(store)
+            .registry(registry)
+            .worker(false);
         if let Some(text) = &self.policy {
             builder = builder.policy(Policy::parse(text).map_err(countersign::Error::from)?);
         }
@@ -209,7 +225,9 @@ impl App {
 /// Reads the words of the command line; the first one is the program's name.
 fn parsed(name: &str, words: Vec<OsString>) -> Result<Cli, clap::Error> {
     let command = Cli::command().name(name.to_owned()).bin_name(name.to_owned());
-    command.try_get_matches_from(words).and_then(|it| Cli::from_arg_matches(&it))
+    command
+        .try_get_matches_from(words)
+        .and_then(|it| Cli::from_arg_matches(&it))
 }
 
 /// Whether there is somebody to ask.
@@ -219,7 +237,11 @@ fn is_interactive() -> bool {
 
 /// Prints an answer.
 fn say(reply: &reply::Reply, json: bool) -> Result<u8, Failure> {
-    let mut text = if json { text::json(&reply.json) } else { reply.text.clone() };
+    let mut text = if json {
+        text::json(&reply.json)
+    } else {
+        reply.text.clone()
+    };
     if !text.ends_with('\n') {
         text.push('\n');
     }

@@ -31,11 +31,15 @@ pub(crate) async fn inbox(session: &Session, args: InboxArgs) -> Result<Reply, F
         let stale = session.is_stale(&call);
         items.push(requirement::listed_json(requirement, stale));
         told.push('\n');
-        told.push_str(&head(&call));
+        told.push_str(&head(session, &call));
+        told.push('\n');
         told.push_str(&requirement::words(session, &people, &call, requirement));
     }
     if let Some(next) = next {
-        told.push_str(&format!("\nMore: inbox --as {} --after {next}\n", args.by));
+        told.push_str(&format!(
+            "\nMore: {}\n",
+            session.command(&format!("inbox --as {} --after {next}", args.by))
+        ));
     }
     Ok(Reply::done(json!({"items": items, "next": next}), told))
 }
@@ -44,7 +48,10 @@ pub(crate) async fn inbox(session: &Session, args: InboxArgs) -> Result<Reply, F
 pub(crate) async fn runs(session: &Session, args: RunsArgs) -> Result<Reply, Failure> {
     let engine = &session.engine;
     let limit = usize::from(args.limit);
-    let mut rows = engine.store().runs(engine.tenant(), args.after, limit + 1).await?;
+    let mut rows = engine
+        .store()
+        .runs(engine.tenant(), args.after, limit + 1)
+        .await?;
     let more = rows.len() > limit;
     rows.truncate(limit);
     let next = rows.last().map(|it| it.id).filter(|_| more);
@@ -56,16 +63,23 @@ pub(crate) async fn runs(session: &Session, args: RunsArgs) -> Result<Reply, Fai
         items.push(run_json(row, &calls, status));
         for call in &calls {
             table.push(vec![
-                text::moment(&row.created.to_string()),
+                text::moment(&row.created.to_string())[5..16].to_owned(),
                 call.id().to_string(),
                 call.requester().to_string(),
                 format!("{} {}", call.tool(), standing(call)),
             ]);
         }
     }
-    let mut told = if table.is_empty() { "No runs yet.\n".to_owned() } else { text::table(&table) };
+    let mut told = if table.is_empty() {
+        "No runs yet.\n".to_owned()
+    } else {
+        text::table(&table)
+    };
     if let Some(next) = next {
-        told.push_str(&format!("\nMore: runs --after {next}\n"));
+        told.push_str(&format!(
+            "\nMore: {}\n",
+            session.command(&format!("runs --after {next}"))
+        ));
     }
     Ok(Reply::done(json!({"items": items, "next": next}), told))
 }
@@ -110,12 +124,12 @@ fn status(calls: &[Call]) -> &'static str {
 fn standing(call: &Call) -> String {
     match call.phase() {
         Phase::Closed { outcome } => outcome.name().to_owned(),
-        Phase::Input { .. } => "waits for input".to_owned(),
-        Phase::Confirm { .. } => "waits for confirmation".to_owned(),
-        Phase::Approve { .. } => "waits for approval".to_owned(),
-        Phase::External { .. } => "waits for the outside".to_owned(),
-        Phase::InDoubt { .. } => "is in doubt: an operator must look".to_owned(),
-        Phase::Gating { .. } | Phase::Cleared { .. } => "waits for a worker".to_owned(),
+        Phase::Input { .. } => "asks for input".to_owned(),
+        Phase::Confirm { .. } => "asks to confirm".to_owned(),
+        Phase::Approve { .. } => "asks for approval".to_owned(),
+        Phase::External { .. } => "works outside".to_owned(),
+        Phase::InDoubt { .. } => "is in doubt".to_owned(),
+        Phase::Gating { .. } | Phase::Cleared { .. } => "is cleared".to_owned(),
         Phase::Executing { .. } => "runs".to_owned(),
     }
 }
@@ -125,7 +139,10 @@ pub(crate) async fn audit_log(session: &Session, args: LogArgs) -> Result<Reply,
     let engine = &session.engine;
     let limit = usize::from(args.limit);
     let from = args.after.map_or(0, |it| it.saturating_add(1));
-    let mut rows = engine.store().entries(engine.tenant(), args.call, from, limit + 1).await?;
+    let mut rows = engine
+        .store()
+        .entries(engine.tenant(), args.call, from, limit + 1)
+        .await?;
     let more = rows.len() > limit;
     rows.truncate(limit);
     let records: Vec<Record> = rows.iter().map(Record::read).collect::<Result<_, _>>()?;
@@ -135,9 +152,16 @@ pub(crate) async fn audit_log(session: &Session, args: LogArgs) -> Result<Reply,
         .iter()
         .map(|it| vec![it.seq().to_string(), it.moment(), it.actor(), it.told(&words)])
         .collect();
-    let mut told = if table.is_empty() { "No entries.\n".to_owned() } else { text::table(&table) };
+    let mut told = if table.is_empty() {
+        "No entries.\n".to_owned()
+    } else {
+        text::table(&table)
+    };
     if let Some(next) = next {
-        told.push_str(&format!("\nMore: audit log --after {next}\n"));
+        told.push_str(&format!(
+            "\nMore: {}\n",
+            session.command(&format!("audit log --after {next}"))
+        ));
     }
     let items: Vec<Value> = records.into_iter().map(|it| it.entry).collect();
     Ok(Reply::done(json!({"items": items, "next": next}), told))

@@ -43,17 +43,27 @@ impl People {
     pub(crate) fn pools_of(&self, id: &ActorId) -> Vec<String> {
         let entry = self.actors.get(id);
         let of = |pool: &Pool| entry.is_some_and(|it| pool.has(id, it));
-        self.pools.iter().filter(|(_, pool)| of(pool)).map(|(name, _)| name.to_string()).collect()
+        self.pools
+            .iter()
+            .filter(|(_, pool)| of(pool))
+            .map(|(name, _)| name.to_string())
+            .collect()
     }
 
     /// Who could decide a requirement, without those who already have.
     pub(crate) fn asked(&self, requirement: &Requirement, voted: &BTreeSet<ActorId>) -> Vec<String> {
         let with_role = |role: &str| {
             let has = |it: &ActorEntry| it.roles.iter().any(|it| it.as_str() == role);
-            self.actors.iter().filter(|(_, it)| has(it)).map(|(id, _)| id.to_string()).collect()
+            self.actors
+                .iter()
+                .filter(|(_, it)| has(it))
+                .map(|(id, _)| id.to_string())
+                .collect()
         };
         match requirement.kind {
-            RequirementKind::UserInput | RequirementKind::Confirmation => vec![requirement.requester.to_string()],
+            RequirementKind::UserInput | RequirementKind::Confirmation => {
+                vec![requirement.requester.to_string()]
+            }
             RequirementKind::Approval => {
                 let Some(pool) = requirement.pool.as_ref().and_then(|it| self.pools.get(it)) else {
                     return Vec::new();

@@ -51,7 +51,11 @@ impl Prompt {
             _ = tokio::signal::ctrl_c() => return Err(Left),
         };
         let line = line.trim();
-        Ok(if line.is_empty() { default.unwrap_or_default().to_owned() } else { line.to_owned() })
+        Ok(if line.is_empty() {
+            default.unwrap_or_default().to_owned()
+        } else {
+            line.to_owned()
+        })
     }
 
     /// JSON; what is none is taken as text.
@@ -65,10 +69,18 @@ impl Prompt {
     }
 
     /// The value of a field; none for an optional one that is left out.
-    pub(crate) async fn field(&mut self, field: &Field<'_>, now: Option<&Value>) -> Result<Option<Value>, Left> {
+    pub(crate) async fn field(
+        &mut self,
+        field: &Field<'_>,
+        now: Option<&Value>,
+    ) -> Result<Option<Value>, Left> {
         let now_text = now.map(|it| it.as_str().map_or_else(|| it.to_string(), str::to_owned));
         if !field.description.is_empty() {
-            print(&text::wrapped(&crate::tools::one_line(field.description), "    ", "    "))?;
+            print(&text::wrapped(
+                &crate::tools::one_line(field.description),
+                "    ",
+                "    ",
+            ))?;
         }
         let optional = if field.required { "" } else { ", may be empty" };
         let question = format!("  {} ({}{optional})", text::shown(field.name), field.kind());
@@ -119,8 +131,16 @@ impl<'a> Field<'a> {
     }
 
     fn choices(&self) -> Vec<&'a str> {
-        let one_of = self.schema["oneOf"].as_array().into_iter().flatten().filter_map(|it| it["const"].as_str());
-        let listed = self.schema["enum"].as_array().into_iter().flatten().filter_map(Value::as_str);
+        let one_of = self.schema["oneOf"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|it| it["const"].as_str());
+        let listed = self.schema["enum"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str);
         listed.chain(one_of).collect()
     }
 
@@ -163,6 +183,10 @@ impl<'a> Field<'a> {
             Value::Bool(_) => self.has_type("boolean") || self.kind() == "JSON",
             Value::String(_) | Value::Array(_) | Value::Object(_) | Value::Null => self.kind() == "JSON",
         };
-        if fits { Ok(value) } else { Err(format!("expected {}", self.kind())) }
+        if fits {
+            Ok(value)
+        } else {
+            Err(format!("expected {}", self.kind()))
+        }
     }
 }

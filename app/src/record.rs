@@ -27,7 +27,12 @@ impl Record {
     pub(crate) fn read(row: &EntryRow) -> Result<Self, Failure> {
         serde_json::from_str(&row.text)
             .map(|entry| Self { entry })
-            .map_err(|error| Failure::new(format!("entry {} of the audit log cannot be read: {error}", row.seq)))
+            .map_err(|error| {
+                Failure::new(format!(
+                    "entry {} of the audit log cannot be read: {error}",
+                    row.seq
+                ))
+            })
     }
 
     fn text(&self, name: &str) -> &str {
@@ -68,14 +73,19 @@ impl Record {
     /// What happened, in words. `words` are those kept beside the log.
     pub(crate) fn told(&self, words: &BTreeMap<String, String>) -> String {
         let word = |name: &str| -> Option<&String> { words.get(self.text(name)) };
-        let quoted = |name: &str| word(name).map_or_else(String::new, |it| format!(": “{}”", text::shown(it)));
-        let plain = |name: &str| word(name).map_or_else(String::new, |it| format!(": {}", text::shown(it)));
+        let quoted =
+            |name: &str| word(name).map_or_else(String::new, |it| format!(": “{}”", text::shown(it)));
+        let plain = |name: &str| word(name).map_or_else(String::new, |it| format!(": {}", legible(it)));
         let tool = text::shown(self.text("tool")).into_owned();
         let mut told = match self.kind() {
             "call.opened" => format!("proposed {tool}{}", plain("shown")),
             "call.filled" => format!("filled in{}", plain("proposed")),
             "call.confirmed" => format!("confirmed{}", quoted("reason")),
-            "call.amended" => format!("changed the arguments{}{}", plain("proposed"), reason_after(&quoted("reason"))),
+            "call.amended" => format!(
+                "changed the arguments{}{}",
+                plain("proposed"),
+                reason_after(&quoted("reason"))
+            ),
             "call.answered" => format!("answered in place of the tool{}", plain("result")),
             "call.approved" => format!("approved{}{}", self.pool(), quoted("reason")),
             "call.rejected" => format!("rejected{}{}", self.pool(), quoted("reason")),
@@ -93,14 +103,18 @@ impl Record {
             "call.lease_lapsed" => "the process that ran it has gone".to_owned(),
             "call.reported" => format!("reported the result{}{}", plain("result"), plain("error")),
             "call.token_issued" => "asked for a reporting token".to_owned(),
-            "call.resolved" => format!("settled it: {}{}", text::shown(self.text("resolution")), quoted("reason")),
-            "call.refused" => format!(
-                "REFUSED ({}) when trying: {}{}",
-                text::shown(self.text("refusal")),
-                tried(self.text("event")),
+            "call.resolved" => format!(
+                "settled it: {}{}",
+                text::shown(self.text("resolution")),
                 quoted("reason")
             ),
-            "decision.refused" => format!("REFUSED ({})", text::shown(self.text("refusal"))),
+            "call.refused" => format!(
+                "tried to {}: refused, {}{}",
+                tried(self.text("event")),
+                text::shown(self.text("refusal")),
+                quoted("reason")
+            ),
+            "decision.refused" => format!("tried to decide: refused, {}", text::shown(self.text("refusal"))),
             "audited.started" => format!("started {tool}{}", plain("args")),
             "audited.returned" => format!("{tool} returned{}", plain("result")),
             "audited.failed" => format!("{tool} failed{}", plain("error")),
@@ -118,12 +132,27 @@ impl Record {
 
     /// ` for POOL`, of a vote.
     fn pool(&self) -> String {
-        let approvals = self.entry["policy"]["needed"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let approvals = self.entry["policy"]["needed"]
+            .as_array()
+            .map(Vec::as_slice)
+            .unwrap_or_default();
         let mut pools = approvals.iter().filter_map(|it| it["pool"].as_str());
-        let place = self.entry.get("gate").and_then(Value::as_u64).and_then(|it| usize::try_from(it).ok());
+        let place = self
+            .entry
+            .get("gate")
+            .and_then(Value::as_u64)
+            .and_then(|it| usize::try_from(it).ok());
         place
             .and_then(|it| pools.nth(it))
             .map_or_else(String::new, |it| format!(" for {}", text::shown(it)))
+    }
+}
+
+/// JSON, broken where it may be; anything else as it is.
+fn legible(text: &str) -> String {
+    match serde_json::from_str::<Value>(text) {
+        Ok(value) => text::spaced(&value),
+        Err(_) => text::shown(text).into_owned(),
     }
 }
 
@@ -161,8 +190,13 @@ pub(crate) async fn of_call(session: &Session, call: CallId) -> Result<Vec<Recor
     let mut records = Vec::new();
     let mut from = 0;
     loop {
-        let rows = engine.store().entries(engine.tenant(), Some(call), from, PAGE).await?;
-        let Some(last) = rows.last() else { return Ok(records) };
+        let rows = engine
+            .store()
+            .entries(engine.tenant(), Some(call), from, PAGE)
+            .await?;
+        let Some(last) = rows.last() else {
+            return Ok(records);
+        };
         from = last.seq + 1;
         for row in &rows {
             records.push(Record::read(row)?);
@@ -174,7 +208,10 @@ pub(crate) async fn of_call(session: &Session, call: CallId) -> Result<Vec<Recor
 }
 
 /// The words beside these records, by commitment. Erased ones are absent.
-pub(crate) async fn words(session: &Session, records: &[Record]) -> Result<BTreeMap<String, String>, Failure> {
+pub(crate) async fn words(
+    session: &Session,
+    records: &[Record],
+) -> Result<BTreeMap<String, String>, Failure> {
     let engine = &session.engine;
     let mut words = BTreeMap::new();
     for record in records {
@@ -201,7 +238,10 @@ pub(crate) async fn last_errors(session: &Session, call: CallId) -> Result<Strin
         return Ok("these values do not fit".to_owned());
     };
     let words = words(session, std::slice::from_ref(last)).await?;
-    Ok(words.get(last.text("errors")).map_or_else(|| "these values do not fit".to_owned(), |it| it.replace('\n', "; ")))
+    Ok(words.get(last.text("errors")).map_or_else(
+        || "these values do not fit".to_owned(),
+        |it| it.replace('\n', "; "),
+    ))
 }
 
 /// Records as lines: when, who, what.
@@ -215,5 +255,10 @@ pub(crate) fn timeline(records: &[Record], words: &BTreeMap<String, String>) -> 
 
 /// Words by commitment, as JSON.
 pub(crate) fn words_json(words: BTreeMap<String, String>) -> Value {
-    Value::Object(words.into_iter().map(|(name, it)| (name, Value::from(it))).collect::<Map<_, _>>())
+    Value::Object(
+        words
+            .into_iter()
+            .map(|(name, it)| (name, Value::from(it)))
+            .collect::<Map<_, _>>(),
+    )
 }

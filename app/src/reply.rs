@@ -1,7 +1,5 @@
 //! What a command answers: JSON, words and an exit code, made together so that they agree.
 
-use std::fmt::Write as _;
-
 use countersign::{Call, Code, Effect, Outcome, Phase, Refusal, Source};
 use serde_json::{Value, json};
 
@@ -52,7 +50,11 @@ impl Reply {
                 "message": refusal.message,
             }),
             text: text::wrapped(
-                &format!("Refused ({}): {}.", refusal.code.as_str(), text::shown(&refusal.message)),
+                &format!(
+                    "Refused ({}): {}.",
+                    refusal.code.as_str(),
+                    text::shown(&refusal.message)
+                ),
                 "",
                 "",
             ),
@@ -69,7 +71,11 @@ impl Reply {
     }
 
     /// How a call stands: closed, waiting or under way.
-    pub(crate) async fn of(session: &Session, call: &Call, refused: Option<&Refusal>) -> Result<Self, Failure> {
+    pub(crate) async fn of(
+        session: &Session,
+        call: &Call,
+        refused: Option<&Refusal>,
+    ) -> Result<Self, Failure> {
         if let Phase::Closed { outcome } = call.phase() {
             return Ok(Self::closed(Some(call), outcome));
         }
@@ -82,7 +88,7 @@ impl Reply {
             requirements.extend(call.reask());
         }
         if requirements.is_empty() {
-            return Ok(Self::running(call));
+            return Ok(Self::running(session, call));
         }
         let people = session.people().await?;
         let mut words = String::from("Waiting. Nothing has run.\n");
@@ -92,7 +98,7 @@ impl Reply {
             "Waiting for an operator.\n".clone_into(&mut words);
         }
         words.push('\n');
-        words.push_str(&head(call));
+        words.push_str(&head(session, call));
         if stale {
             words.push('\n');
             words.push_str(&stale_words(session, call));
@@ -103,7 +109,10 @@ impl Reply {
                 words.push_str(&requirement::words(session, &people, call, requirement));
             }
         }
-        let requirements: Vec<Value> = requirements.iter().map(|it| requirement::json(it, stale)).collect();
+        let requirements: Vec<Value> = requirements
+            .iter()
+            .map(|it| requirement::json(it, stale))
+            .collect();
         Ok(Self {
             json: json!({
                 "status": "waiting",
@@ -116,11 +125,15 @@ impl Reply {
         })
     }
 
-    fn running(call: &Call) -> Self {
+    fn running(session: &Session, call: &Call) -> Self {
         let phase = call.phase().name();
         Self {
             json: json!({"status": "running", "run": call.run(), "call": call.id(), "phase": phase}),
-            text: format!("{} is under way (phase {phase}).\n\n{}", call.tool(), head(call)),
+            text: format!(
+                "{} is under way (phase {phase}).\n\n{}",
+                call.tool(),
+                head(session, call)
+            ),
             code: RUNNING,
         }
     }
@@ -140,7 +153,10 @@ impl Reply {
             }
             Outcome::Answered { answer, by } => {
                 let answer = parsed(answer);
-                let words = format!("Answered by {by} in place of the tool, which never ran.\n\n{}", result_words(&answer));
+                let words = format!(
+                    "Answered by {by} in place of the tool, which never ran.\n\n{}",
+                    result_words(&answer)
+                );
                 (json!({"status": "done", "result": answer, "by": by}), words, DONE)
             }
             Outcome::Failed { error, effect, .. } => {
@@ -149,25 +165,49 @@ impl Reply {
                     Effect::Reported => "What it did until then, only the tool knows.",
                     Effect::Unknown => "Whether it acted, nobody knows.",
                 };
-                let words = text::wrapped(&format!("The tool failed: {}. {doubt}", text::shown(error)), "", "");
-                (json!({"status": "done", "result": null, "error": error, "effect": effect}), words, FAILED)
+                let words = text::wrapped(
+                    &format!("The tool failed: {}. {doubt}", text::shown(error)),
+                    "",
+                    "",
+                );
+                (
+                    json!({"status": "done", "result": null, "error": error, "effect": effect}),
+                    words,
+                    FAILED,
+                )
             }
             Outcome::Rejected { by, reason, .. } => {
                 let words = ended(&format!("Rejected by {by}"), reason.as_deref());
-                (json!({"status": "closed", "by": by, "reason": reason}), words, CLOSED)
+                (
+                    json!({"status": "closed", "by": by, "reason": reason}),
+                    words,
+                    CLOSED,
+                )
             }
             Outcome::Cancelled { by, reason } => {
                 let words = ended(&format!("Cancelled by {by}"), reason.as_deref());
-                (json!({"status": "closed", "by": by, "reason": reason}), words, CLOSED)
+                (
+                    json!({"status": "closed", "by": by, "reason": reason}),
+                    words,
+                    CLOSED,
+                )
             }
             Outcome::Blocked { errors } => {
                 let reason = errors.join("; ");
                 let words = ended("Blocked", Some(&reason));
-                (json!({"status": "closed", "by": null, "reason": reason}), words, CLOSED)
+                (
+                    json!({"status": "closed", "by": null, "reason": reason}),
+                    words,
+                    CLOSED,
+                )
             }
             Outcome::Expired => {
                 let words = "Expired: nobody answered in time. The tool never ran.\n".to_owned();
-                (json!({"status": "closed", "by": null, "reason": null}), words, CLOSED)
+                (
+                    json!({"status": "closed", "by": null, "reason": null}),
+                    words,
+                    CLOSED,
+                )
             }
             Outcome::Abandoned { by, reason } => {
                 let words = text::wrapped(
@@ -175,7 +215,11 @@ impl Reply {
                     "",
                     "",
                 );
-                (json!({"status": "closed", "by": by, "reason": reason}), words, ABANDONED)
+                (
+                    json!({"status": "closed", "by": by, "reason": reason}),
+                    words,
+                    ABANDONED,
+                )
             }
         };
         if let Some(fields) = json.as_object_mut() {
@@ -220,16 +264,16 @@ pub(crate) fn result_words(result: &Value) -> String {
                 if place > 0 {
                     words.push('\n');
                 }
-                words.push_str(&text::arguments(2, item));
+                words.push_str(&text::fields(2, item, &[]));
             }
             words
         }
-        _ => text::arguments(2, result),
+        _ => text::fields(2, result, &[]),
     }
 }
 
 /// Which call this is about, with exactly the arguments that will run.
-pub(crate) fn head(call: &Call) -> String {
+pub(crate) fn head(session: &Session, call: &Call) -> String {
     let mut words = text::pairs(
         2,
         [
@@ -239,7 +283,13 @@ pub(crate) fn head(call: &Call) -> String {
         ],
     );
     words.push('\n');
-    words.push_str(&text::arguments(4, &call.shown_arguments().value()));
+    // In the order of the function, if its tool is linked here.
+    let entry = session.engine.registry().get(call.tool().as_str());
+    let parameters = entry
+        .map(|it| it.descriptor().parameters.as_slice())
+        .unwrap_or_default();
+    let order: Vec<&str> = parameters.iter().map(|it| it.name.as_str()).collect();
+    words.push_str(&text::fields(4, &call.shown_arguments().value(), &order));
     words
 }
 
@@ -258,12 +308,8 @@ fn stale_words(session: &Session, call: &Call) -> String {
         "  ",
     );
     if let Some(requirement) = call.reask() {
-        let _ = writeln!(
-            words,
-            "    {} \\\n        reask --as {}",
-            session.command(&format!("decide {}", requirement.id)),
-            call.requester()
-        );
+        let line = format!("reask --as {}", call.requester());
+        words.push_str(&requirement::command(session, &requirement.id.to_string(), &line));
     }
     words
 }

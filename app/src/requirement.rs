@@ -43,14 +43,25 @@ pub(crate) fn words(session: &Session, people: &People, call: &Call, requirement
     let mut words = question(requirement, &asked);
     let by = asked.first().map_or("ACTOR", String::as_str);
     let line = answer(requirement, by);
-    let head = session.command(&format!("decide {}", requirement.id));
-    if text::width(&head) + text::width(&line) + 5 <= text::WIDTH {
-        let _ = writeln!(words, "    {head} {line}");
-    } else {
-        let _ = writeln!(words, "    {head} \\\n        {line}");
-    }
+    words.push_str(&command(session, &requirement.id.to_string(), &line));
     let _ = writeln!(words, "    ({})", alternatives(requirement.kind));
     words
+}
+
+/// A decision as it can be typed, on lines that fit.
+pub(crate) fn command(session: &Session, id: &str, line: &str) -> String {
+    let mut lines = vec![format!("    {}", session.command("decide"))];
+    for part in [id, line] {
+        let last = lines.len() - 1;
+        if text::width(&lines[last]) + text::width(part) + 3 > text::WIDTH {
+            lines[last].push_str(" \\");
+            lines.push(format!("        {part}"));
+        } else {
+            lines[last].push(' ');
+            lines[last].push_str(part);
+        }
+    }
+    lines.join("\n") + "\n"
 }
 
 /// Who could decide it.
@@ -65,7 +76,14 @@ pub(crate) fn question(requirement: &Requirement, asked: &[String]) -> String {
     if let Some(at) = requirement.expires_at {
         let left = at.millis() - now().millis();
         if left > 0 {
-            let _ = writeln!(words, "    {} left, then it closes", text::lasting(left));
+            let then = match requirement.kind {
+                RequirementKind::External => "an operator is asked",
+                RequirementKind::UserInput
+                | RequirementKind::Confirmation
+                | RequirementKind::Approval
+                | RequirementKind::InDoubt => "it closes",
+            };
+            let _ = writeln!(words, "    {} left, then {then}", text::lasting(left));
         } else {
             words.push_str("    too late\n");
         }
@@ -77,12 +95,19 @@ fn sentence(requirement: &Requirement, asked: &[String]) -> String {
     let people = text::listed(asked, "or");
     match requirement.kind {
         RequirementKind::UserInput => {
-            let fields: Vec<String> = requirement.fields.iter().map(|it| text::shown(it).into_owned()).collect();
+            let fields: Vec<String> = requirement
+                .fields
+                .iter()
+                .map(|it| text::shown(it).into_owned())
+                .collect();
             format!("Asks {people} to fill in {}.", text::listed(&fields, "and"))
         }
         RequirementKind::Confirmation => format!("Asks {people} to confirm exactly this."),
         RequirementKind::Approval => {
-            let pool = requirement.pool.as_ref().map_or("?", countersign::PoolName::as_str);
+            let pool = requirement
+                .pool
+                .as_ref()
+                .map_or("?", countersign::PoolName::as_str);
             let left = requirement.needs.saturating_sub(requirement.has);
             let by: Vec<String> = requirement.approved_by.iter().map(ToString::to_string).collect();
             let so_far = if by.is_empty() {
@@ -90,8 +115,15 @@ fn sentence(requirement: &Requirement, asked: &[String]) -> String {
             } else {
                 format!(" Approved so far by {}.", text::listed(&by, "and"))
             };
-            let people = if asked.is_empty() { "nobody is left".to_owned() } else { people };
-            format!("Asks pool {pool} for {left} approval{}: {people}.{so_far}", plural(left))
+            let people = if asked.is_empty() {
+                "nobody is left".to_owned()
+            } else {
+                people
+            };
+            format!(
+                "Asks pool {pool} for {left} approval{}: {people}.{so_far}",
+                plural(left)
+            )
         }
         RequirementKind::External => format!("Waits for the result from outside; {people} may report it."),
         RequirementKind::InDoubt => format!(
@@ -108,7 +140,11 @@ const fn plural(count: u16) -> &'static str {
 fn answer(requirement: &Requirement, by: &str) -> String {
     match requirement.kind {
         RequirementKind::UserInput => {
-            let values: Vec<String> = requirement.fields.iter().map(|it| format!("\"{}\":…", text::shown(it))).collect();
+            let values: Vec<String> = requirement
+                .fields
+                .iter()
+                .map(|it| format!("\"{}\":…", text::shown(it)))
+                .collect();
             format!("fill --values '{{{}}}' --as {by}", values.join(","))
         }
         RequirementKind::Confirmation => format!("confirm --as {by}"),
@@ -122,7 +158,9 @@ fn answer(requirement: &Requirement, by: &str) -> String {
 const fn alternatives(kind: RequirementKind) -> &'static str {
     match kind {
         RequirementKind::UserInput => "or reject --reason TEXT",
-        RequirementKind::Confirmation => "or amend --arguments JSON, answer --result JSON, reject --reason TEXT",
+        RequirementKind::Confirmation => {
+            "or amend --arguments JSON, answer --result JSON, reject --reason TEXT"
+        }
         RequirementKind::Approval => "or reject --reason TEXT",
         RequirementKind::External => "or report --failed TEXT",
         RequirementKind::InDoubt => "or retry, done --result JSON, handed-off; each with --reason TEXT",

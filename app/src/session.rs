@@ -28,11 +28,16 @@ pub(crate) struct Session {
 
 impl Session {
     pub(crate) fn new(engine: Engine, name: String, data: PathBuf, data_named: bool) -> Self {
-        let mut program = std::env::args().next().filter(|it| !it.is_empty()).unwrap_or_else(|| name.clone());
-        if let Some(near) = std::env::current_dir()
-            .ok()
-            .and_then(|here| Path::new(&program).strip_prefix(here).ok().map(|it| it.display().to_string()))
-        {
+        let mut program = std::env::args()
+            .next()
+            .filter(|it| !it.is_empty())
+            .unwrap_or_else(|| name.clone());
+        if let Some(near) = std::env::current_dir().ok().and_then(|here| {
+            Path::new(&program)
+                .strip_prefix(here)
+                .ok()
+                .map(|it| it.display().to_string())
+        }) {
             program = near;
         }
         if data_named {
@@ -95,11 +100,16 @@ impl Session {
         if json {
             crate::print("{\"status\":\"working\"}\n")?;
         } else {
-            crate::print(&format!("Running what is cleared in {}. Ctrl-C stops.\n", self.data.display()))?;
+            crate::print(&format!(
+                "Running what is cleared in {}. Ctrl-C stops.\n",
+                self.data.display()
+            ))?;
         }
         signal.await;
         let _ = stop.send(true);
-        working.await.map_err(|error| Failure::new(format!("the worker ended: {error}")))??;
+        working
+            .await
+            .map_err(|error| Failure::new(format!("the worker ended: {error}")))??;
         if json {
             crate::print("{\"status\":\"stopped\"}\n")?;
         } else {
@@ -126,8 +136,18 @@ impl Session {
 
     /// The descriptor that a call was gated with.
     pub(crate) async fn descriptor(&self, call: &Call) -> Result<Descriptor, Failure> {
-        let missing = || Failure::new(format!("the descriptor of call {} is missing or damaged", call.id()));
-        let text = self.engine.store().descriptor(call.descriptor()).await?.ok_or_else(missing)?;
+        let missing = || {
+            Failure::new(format!(
+                "the descriptor of call {} is missing or damaged",
+                call.id()
+            ))
+        };
+        let text = self
+            .engine
+            .store()
+            .descriptor(call.descriptor())
+            .await?
+            .ok_or_else(missing)?;
         serde_json::from_str(&text).map_err(|_| missing())
     }
 

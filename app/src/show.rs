@@ -29,9 +29,18 @@ pub(crate) async fn show(session: &Session, args: ShowArgs) -> Result<Reply, Fai
     let reply = session.reply(&call, None).await?;
     let mut told = String::new();
     if let Phase::Closed { outcome } = call.phase() {
-        let _ = write!(told, "{}\n\n{}", head(&call).trim_end(), indented(&reply.text));
+        let _ = write!(
+            told,
+            "{}\n\n{}",
+            head(session, &call).trim_end(),
+            indented(&reply.text)
+        );
         if let Some(model) = told_model(outcome) {
-            told.push_str(&text::wrapped(&format!("The model is told: {}", text::json(&model)), "  ", "  "));
+            told.push_str(&text::wrapped(
+                &format!("The model is told: {}", text::json(&model)),
+                "  ",
+                "  ",
+            ));
         }
     } else {
         told.push_str(&reply.text);
@@ -43,7 +52,10 @@ pub(crate) async fn show(session: &Session, args: ShowArgs) -> Result<Reply, Fai
     let mut json = call_json(session, &call);
     if let Some(fields) = json.as_object_mut() {
         fields.insert("answer".to_owned(), reply.json);
-        fields.insert("records".to_owned(), records.into_iter().map(|it| it.entry).collect());
+        fields.insert(
+            "records".to_owned(),
+            records.into_iter().map(|it| it.entry).collect(),
+        );
         fields.insert("words".to_owned(), record::words_json(words));
         if let Some(token) = token {
             fields.insert("token".to_owned(), token.into());
@@ -53,16 +65,31 @@ pub(crate) async fn show(session: &Session, args: ShowArgs) -> Result<Reply, Fai
 }
 
 fn indented(text: &str) -> String {
-    text.lines().map(|it| if it.is_empty() { "\n".to_owned() } else { format!("  {it}\n") }).collect()
+    text.lines()
+        .map(|it| {
+            if it.is_empty() {
+                "\n".to_owned()
+            } else {
+                format!("  {it}\n")
+            }
+        })
+        .collect()
 }
 
 /// The call as it stands.
 pub(crate) fn call_json(session: &Session, call: &Call) -> Value {
     let stale = session.is_stale(call);
-    let requirements: Vec<Value> = call.requirements().iter().map(|it| requirement::json(it, stale)).collect();
+    let requirements: Vec<Value> = call
+        .requirements()
+        .iter()
+        .map(|it| requirement::json(it, stale))
+        .collect();
     let pool = |gate: usize| call.gates().approvals.get(gate).map(|it| it.pool.clone());
-    let votes: Vec<Value> =
-        call.votes().iter().map(|it| json!({"gate": it.gate, "pool": pool(it.gate), "by": it.by, "at": it.at})).collect();
+    let votes: Vec<Value> = call
+        .votes()
+        .iter()
+        .map(|it| json!({"gate": it.gate, "pool": pool(it.gate), "by": it.by, "at": it.at}))
+        .collect();
     let outcome = match call.phase() {
         Phase::Closed { outcome } => Some(outcome.name()),
         _ => None,

@@ -38,13 +38,22 @@ impl Said {
     /// The id of the call that the answer is about.
     pub fn call(&self) -> Result<String, String> {
         let call = self.json["call"].as_str();
-        call.map(str::to_owned).ok_or_else(|| format!("no call in {}", self.json))
+        call.map(str::to_owned)
+            .ok_or_else(|| format!("no call in {}", self.json))
     }
 
     fn find(&self, wanted: impl Fn(&Value) -> bool, name: &str) -> Result<String, String> {
-        let requirements = self.json["requirements"].as_array().map(Vec::as_slice).unwrap_or_default();
-        let found = requirements.iter().find(|it| wanted(it)).and_then(|it| it["id"].as_str());
-        found.map(str::to_owned).ok_or_else(|| format!("nothing asks for {name} in {}", self.json))
+        let requirements = self.json["requirements"]
+            .as_array()
+            .map(Vec::as_slice)
+            .unwrap_or_default();
+        let found = requirements
+            .iter()
+            .find(|it| wanted(it))
+            .and_then(|it| it["id"].as_str());
+        found
+            .map(str::to_owned)
+            .ok_or_else(|| format!("nothing asks for {name} in {}", self.json))
     }
 }
 
@@ -67,21 +76,34 @@ impl Stage {
 
     /// Text as it stands, such as the lines of a file. Escaped.
     pub fn lines(&self, lines: &str) -> Result<(), String> {
-        let lines: String = lines.lines().map(|it| text::wrapped(&text::shown(it), "  ", "    ")).collect();
+        let lines: String = lines
+            .lines()
+            .map(|it| format!("  {}\n", text::shown(it)))
+            .collect();
         self.print(&lines)
     }
 
     /// Runs a command, given as its words, and shows both it and its answer. The exit code must be as expected:
     /// a story that goes wrong must not look as if it went well.
     pub async fn run(&mut self, expected: u8, words: &[&str]) -> Result<Said, String> {
+        self.show(expected, words, usize::MAX).await
+    }
+
+    /// The same, but shows of the answer only its first paragraph.
+    pub async fn brief(&mut self, expected: u8, words: &[&str]) -> Result<Said, String> {
+        self.show(expected, words, 1).await
+    }
+
+    async fn show(&mut self, expected: u8, words: &[&str], paragraphs: usize) -> Result<Said, String> {
         self.print(&format!("\n{}", typed(&self.session.name, words)))?;
-        let said = self.act(words).await?;
-        let shown: String = said.1.lines().map(|it| format!("{}\n", format!("  {it}").trim_end())).collect();
-        self.print(&shown)?;
-        if said.0.code == expected {
-            Ok(said.0)
+        let (said, answer) = self.act(words).await?;
+        let paragraphs: Vec<&str> = answer.split("\n\n").take(paragraphs).collect();
+        let indented = |it: &str| format!("{}\n", format!("  {it}").trim_end());
+        self.print(&paragraphs.join("\n\n").lines().map(indented).collect::<String>())?;
+        if said.code == expected {
+            Ok(said)
         } else {
-            Err(format!("the story expected exit code {expected}: {}", said.0.json))
+            Err(format!("the story expected exit code {expected}: {}", said.json))
         }
     }
 
@@ -90,7 +112,11 @@ impl Stage {
         let words = std::iter::once(name.as_str()).chain(words.iter().copied());
         let cli = parsed(&name, words.map(OsString::from).collect()).map_err(|error| error.to_string())?;
         let command: Command = cli.command.ok_or("a command is missing")?;
-        let reply = self.session.run(command).await.map_err(|error| error.to_string())?;
+        let reply = self
+            .session
+            .run(command)
+            .await
+            .map_err(|error| error.to_string())?;
         let said = Said {
             json: reply.json,
             code: reply.code,
@@ -107,19 +133,36 @@ impl Stage {
 fn typed(name: &str, words: &[&str]) -> String {
     let mut lines = String::new();
     let mut line = format!("$ {name}");
-    for word in words {
-        let word = quoted(&text::shown(word));
-        if text::width(&line) + text::width(&word) + 3 > text::WIDTH && text::width(&line) > 8 {
+    for part in parts(words) {
+        if text::width(&line) + text::width(&part) + 3 > text::WIDTH && text::width(&line) > 8 {
             lines.push_str(&line);
             lines.push_str(" \\\n");
             "     ".clone_into(&mut line);
         }
         line.push(' ');
-        line.push_str(&word);
+        line.push_str(&part);
     }
     lines.push_str(&line);
     lines.push('\n');
     lines
+}
+
+/// Words as a shell takes them; an option stays with its value.
+fn parts(words: &[&str]) -> Vec<String> {
+    let mut parts: Vec<String> = Vec::new();
+    let mut option = false;
+    for word in words {
+        let quoted = quoted(&text::shown(word));
+        match parts.last_mut().filter(|_| option && !word.starts_with("--")) {
+            Some(part) => {
+                part.push(' ');
+                part.push_str(&quoted);
+            }
+            None => parts.push(quoted),
+        }
+        option = word.starts_with("--");
+    }
+    parts
 }
 
 /// Plays a story.

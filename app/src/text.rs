@@ -78,12 +78,32 @@ pub(crate) fn json(value: &serde_json::Value) -> String {
     escaped
 }
 
+/// JSON with spaces where a line may break.
+pub(crate) fn spaced(value: &serde_json::Value) -> String {
+    use serde_json::Value;
+    match value {
+        Value::Array(items) => {
+            let items: Vec<String> = items.iter().map(spaced).collect();
+            format!("[{}]", items.join(", "))
+        }
+        Value::Object(fields) => {
+            let name = |it: &str| json(&Value::from(it));
+            let fields: Vec<String> = fields
+                .iter()
+                .map(|(it, value)| format!("{}: {}", name(it), spaced(value)))
+                .collect();
+            format!("{{{}}}", fields.join(", "))
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => json(value),
+    }
+}
+
 /// A value as a person reads it: text without its quotes, everything else as JSON.
 pub(crate) fn value(value: &serde_json::Value) -> String {
     match value.as_str() {
         Some("") => "\"\"".to_owned(),
         Some(text) => shown(text).into_owned(),
-        None => json(value),
+        None => spaced(value),
     }
 }
 
@@ -149,7 +169,12 @@ pub(crate) fn pairs<'a>(indent: usize, pairs: impl IntoIterator<Item = (&'a str,
         .into_iter()
         .map(|(name, value)| (shown(name).into_owned(), value))
         .collect();
-    let column = pairs.iter().map(|(name, _)| width(name)).max().unwrap_or(0).min(24);
+    let column = pairs
+        .iter()
+        .map(|(name, _)| width(name))
+        .max()
+        .unwrap_or(0)
+        .min(24);
     let rest = " ".repeat(indent + column + 2);
     pairs
         .iter()
@@ -160,12 +185,21 @@ pub(crate) fn pairs<'a>(indent: usize, pairs: impl IntoIterator<Item = (&'a str,
         .collect()
 }
 
-/// Arguments, one a line.
-pub(crate) fn arguments(indent: usize, arguments: &serde_json::Value) -> String {
-    match arguments.as_object() {
+/// Fields, one a line; those in `order` first, as they stand there.
+pub(crate) fn fields(indent: usize, value: &serde_json::Value, order: &[&str]) -> String {
+    match value.as_object() {
         Some(fields) if fields.is_empty() => format!("{}(none)\n", " ".repeat(indent)),
-        Some(fields) => pairs(indent, fields.iter().map(|(name, it)| (name.as_str(), value(it)))),
-        None => wrapped(&value(arguments), &" ".repeat(indent), &" ".repeat(indent)),
+        Some(fields) => {
+            let mut names: Vec<&String> = fields.keys().collect();
+            names.sort_by_key(|name| order.iter().position(|it| it == name).unwrap_or(order.len()));
+            pairs(
+                indent,
+                names
+                    .into_iter()
+                    .map(|name| (name.as_str(), self::value(&fields[name]))),
+            )
+        }
+        None => wrapped(&self::value(value), &" ".repeat(indent), &" ".repeat(indent)),
     }
 }
 
@@ -173,7 +207,13 @@ pub(crate) fn arguments(indent: usize, arguments: &serde_json::Value) -> String 
 pub(crate) fn table(rows: &[Vec<String>]) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let widths: Vec<usize> = (0..columns)
-        .map(|it| rows.iter().filter_map(|row| row.get(it)).map(|cell| width(cell)).max().unwrap_or(0))
+        .map(|it| {
+            rows.iter()
+                .filter_map(|row| row.get(it))
+                .map(|cell| width(cell))
+                .max()
+                .unwrap_or(0)
+        })
         .collect();
     let mut text = String::new();
     for row in rows {
@@ -199,7 +239,12 @@ pub(crate) fn listed(names: &[String], word: &str) -> String {
 
 /// How long something still lasts, in its two largest units.
 pub(crate) fn lasting(millis: i64) -> String {
-    let seconds = millis / 1000;
+    // Nobody who has days cares for the second that has just passed.
+    let seconds = if millis >= 3_600_000 {
+        (millis + 30_000) / 60_000 * 60
+    } else {
+        millis / 1000
+    };
     let units = [(86_400, "d"), (3_600, "h"), (60, "min"), (1, "s")];
     let Some(place) = units.iter().position(|(unit, _)| seconds >= *unit) else {
         return "less than a second".to_owned();
@@ -227,7 +272,10 @@ mod tests {
     fn what_deceives_is_written_out() {
         assert_eq!(shown("late"), "late");
         assert_eq!(shown("a\u{1b}[2Kb\rc\u{9b}"), "a\\u{1b}[2Kb\\rc\\u{9b}");
-        assert_eq!(shown("1\u{202e}00\u{2066}x\u{200b}y\u{feff}"), "1\\u{202e}00\\u{2066}x\\u{200b}y\\u{feff}");
+        assert_eq!(
+            shown("1\u{202e}00\u{2066}x\u{200b}y\u{feff}"),
+            "1\\u{202e}00\\u{2066}x\\u{200b}y\\u{feff}"
+        );
         assert_eq!(shown("two\nlines\u{2028}"), "two\\nlines\\u{2028}");
         assert_eq!(shown("Grüße, 東京"), "Grüße, 東京");
     }
@@ -237,7 +285,10 @@ mod tests {
         let value = serde_json::json!({"a": "\u{1b}[0m\u{202e}\u{200b}\u{e0041}\u{7f}é"});
         let text = json(&value);
         assert!(!text.chars().any(deceives), "{text}");
-        assert!(text.contains("\\u202e") && text.contains("\\udb40\\udc41"), "{text}");
+        assert!(
+            text.contains("\\u202e") && text.contains("\\udb40\\udc41"),
+            "{text}"
+        );
         assert_eq!(serde_json::from_str::<serde_json::Value>(&text).unwrap(), value);
     }
 
@@ -253,7 +304,8 @@ mod tests {
 
     #[test]
     fn times_are_readable() {
-        assert_eq!(lasting(604_799_000), "6 d 23 h");
+        assert_eq!(lasting(604_799_000), "7 d");
+        assert_eq!(lasting(602_000_000), "6 d 23 h");
         assert_eq!(lasting(3_600_000), "1 h");
         assert_eq!(lasting(61_000), "1 min 1 s");
         assert_eq!(lasting(10), "less than a second");

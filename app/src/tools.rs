@@ -24,7 +24,10 @@ pub(crate) fn offline(registry: &Registry, args: &ToolsArgs) -> Result<Reply, Fa
     if let Some(dialect) = args.dialect {
         let mut tools = Vec::new();
         for entry in registry.iter() {
-            let text = entry.rendered().tool(dialect).map_err(|error| Failure::new(error.to_string()))?;
+            let text = entry
+                .rendered()
+                .tool(dialect)
+                .map_err(|error| Failure::new(error.to_string()))?;
             tools.push(crate::reply::parsed(text));
         }
         let tools = Value::from(tools);
@@ -37,7 +40,11 @@ pub(crate) fn offline(registry: &Registry, args: &ToolsArgs) -> Result<Reply, Fa
         return Ok(match lock::check(&locked, &descriptors) {
             Ok(()) => Reply::done(
                 json!({"status": "same", "differences": []}),
-                format!("The {} linked tools are those of {}.\n", descriptors.len(), path.display()),
+                format!(
+                    "The {} linked tools are those of {}.\n",
+                    descriptors.len(),
+                    path.display()
+                ),
             ),
             Err(differences) => {
                 let mut told = format!("The linked tools differ from {}:\n", path.display());
@@ -105,23 +112,40 @@ pub(crate) fn one_line(text: &str) -> String {
 
 /// What a tool demands, in words, in the order in which it asks.
 pub(crate) fn gates(tier: Tier, gates: &DeclaredGates) -> Vec<String> {
-    let when = |it: &Option<String>| it.as_ref().map_or_else(String::new, |it| format!(", when {}", condition(it)));
+    let when = |it: &Option<String>| {
+        it.as_ref()
+            .map_or_else(String::new, |it| format!(", when {}", condition(it)))
+    };
     let mut words = Vec::new();
     if let Some(gate) = &gates.user_input {
-        words.push(format!("the person asking fills in {}", text::listed(&gate.fields, "and")));
+        words.push(format!(
+            "the person asking fills in {}",
+            text::listed(&gate.fields, "and")
+        ));
     }
     if let Some(gate) = &gates.confirmation {
         words.push(format!("the person asking confirms{}", when(&gate.when)));
     }
     for gate in &gates.approvals {
-        let count = if gate.quorum == 1 { "one".to_owned() } else { gate.quorum.to_string() };
-        words.push(format!("{count} of pool {} must approve{}", gate.pool, when(&gate.when)));
+        let count = if gate.quorum == 1 {
+            "one".to_owned()
+        } else {
+            gate.quorum.to_string()
+        };
+        words.push(format!(
+            "{count} of pool {} must approve{}",
+            gate.pool,
+            when(&gate.when)
+        ));
     }
     if gates.external.is_some() {
         words.push("another system does the work and reports".to_owned());
     }
     if let Some(gate) = &gates.audit {
-        words.push(format!("never waits; every call is on record{}", when(&gate.when)));
+        words.push(format!(
+            "never waits; every call is on record{}",
+            when(&gate.when)
+        ));
     }
     match tier {
         Tier::Ungated => words.push("runs at once; nothing is stored".to_owned()),
@@ -134,6 +158,8 @@ pub(crate) fn gates(tier: Tier, gates: &DeclaredGates) -> Vec<String> {
 
 /// The text of a `when`, as it was typed: token text has spaces where nobody writes them.
 pub(crate) fn condition(when: &str) -> String {
-    let text = when.strip_prefix("* ").map_or_else(|| when.to_owned(), |it| format!("*{it}"));
+    let text = when
+        .strip_prefix("* ")
+        .map_or_else(|| when.to_owned(), |it| format!("*{it}"));
     text::shown(&text.replace(" * ", " *")).into_owned()
 }

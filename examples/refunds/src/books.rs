@@ -54,11 +54,18 @@ impl Books {
     ) -> Result<T, BooksError> {
         let path = self.data.join(book);
         let at = |error: std::io::Error| failed(&path, error);
-        let mut file = OpenOptions::new().read(true).append(true).create(true).open(&path).map_err(at)?;
+        let mut file = OpenOptions::new()
+            .read(true)
+            .append(true)
+            .create(true)
+            .open(&path)
+            .map_err(at)?;
         // Held until the file is closed.
         file.lock().map_err(at)?;
         let mut text = String::new();
-        file.seek(SeekFrom::Start(0)).and_then(|_| file.read_to_string(&mut text)).map_err(at)?;
+        file.seek(SeekFrom::Start(0))
+            .and_then(|_| file.read_to_string(&mut text))
+            .map_err(at)?;
         let lines: Vec<T> = read(&path, &text)?;
         let count = lines.len();
         if let Some(found) = lines.into_iter().find(same) {
@@ -67,7 +74,9 @@ impl Books {
         let line = line(count);
         let mut text = serde_json::to_string(&line).map_err(|error| failed(&path, error))?;
         text.push('\n');
-        file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(at)?;
+        file.write_all(text.as_bytes())
+            .and_then(|()| file.sync_all())
+            .map_err(at)?;
         Ok(line)
     }
 

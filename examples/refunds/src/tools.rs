@@ -266,5 +266,8 @@ fn orders_of(customer_id: &str) -> Vec<Order> {
         item: item.to_owned(),
         paid_cents,
     };
-    all.into_iter().filter(|it| it.1 == customer_id).map(order).collect()
+    all.into_iter()
+        .filter(|it| it.1 == customer_id)
+        .map(order)
+        .collect()
 }
