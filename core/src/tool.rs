@@ -272,7 +272,7 @@ pub fn linked() -> impl Iterator<Item = &'static Definition> {
 
 /// A list of tools by their types: one tool, or a tuple of up to sixteen lists.
 ///
-/// ```ignore
+/// ```text
 /// Registry::of::<(search_orders, (issue_refund, restart_service))>()
 /// ```
 pub trait Tools {

@@ -19,7 +19,7 @@ use countersign_core::tool::Descriptor;
 use serde_json::{Map, Value, json};
 
 use crate::directory::Directory;
-use crate::engine::Inner;
+use crate::engine::{Inner, random_token};
 use crate::error::Error;
 use crate::identity::Identity;
 use crate::judge::regate;
@@ -198,7 +198,7 @@ impl Desk {
         let inner = &*self.0;
         let loaded = inner.load(call).await?;
         inner.directory.refreshed(&*inner.store).await?;
-        let token = inner.random_token();
+        let token = random_token();
         let hash = token_hash(&token);
         let turned = inner
             .turn(loaded, |_, directory| {

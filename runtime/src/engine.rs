@@ -344,6 +344,11 @@ pub(crate) fn random_bytes() -> [u8; 32] {
     bytes
 }
 
+/// A token that cannot be guessed: 256 random bits.
+pub(crate) fn random_token() -> String {
+    format!("rt_{}", countersign_core::digest::Digest::new(random_bytes()))
+}
+
 fn random() -> u128 {
     let mut half = [0; 16];
     half.copy_from_slice(&random_bytes()[..16]);
@@ -357,11 +362,6 @@ impl Inner {
 
     pub(crate) fn new_run_id(&self) -> RunId {
         RunId::new(millis(&*self.clock), random())
-    }
-
-    /// A token that cannot be guessed: 256 random bits.
-    pub(crate) fn random_token(&self) -> String {
-        format!("rt_{}", countersign_core::digest::Digest::new(random_bytes()))
     }
 
     /// Tells a worker of this process to look at a call.
@@ -392,12 +392,12 @@ impl Inner {
 /// A call that waits for people.
 #[derive(Debug, Clone)]
 pub struct Waiting {
-    call: Call,
+    call: Box<Call>,
 }
 
 impl Waiting {
-    pub(crate) const fn new(call: Call) -> Self {
-        Self { call }
+    pub(crate) fn new(call: Call) -> Self {
+        Self { call: Box::new(call) }
     }
 
     /// The call.

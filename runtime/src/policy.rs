@@ -273,16 +273,16 @@ impl Policy {
             let asked = asked
                 .chain(tool.gates.confirmation.iter().filter_map(|it| it.expires_in))
                 .max();
-            if let (Some(cap), Some(asked)) = (rule.expires_in, asked) {
-                if cap > asked {
-                    errors.push(format!(
-                        "rule `{}`: expires_in {} is looser than {} on `{}`",
-                        rule.label(),
-                        humantime::format_duration(cap),
-                        humantime::format_duration(asked),
-                        tool.name
-                    ));
-                }
+            if let (Some(cap), Some(asked)) = (rule.expires_in, asked)
+                && cap > asked
+            {
+                errors.push(format!(
+                    "rule `{}`: expires_in {} is looser than {} on `{}`",
+                    rule.label(),
+                    humantime::format_duration(cap),
+                    humantime::format_duration(asked),
+                    tool.name
+                ));
             }
         }
         for gate in &tool.gates.approvals {
@@ -475,7 +475,7 @@ mod tests {
         assert_eq!(gates.approvals.len(), 1);
         assert_eq!(
             gates.approvals[0].expires_in,
-            Duration::from_secs(3600),
+            Duration::from_hours(1),
             "the cap of the rule applies"
         );
         let (none, no_rules) = policy.tighten("search", &Gates::default());

@@ -137,12 +137,8 @@ pub enum Committed {
 pub struct CallFilter {
     /// Any of these phases; all if empty.
     pub phases: Vec<&'static str>,
-    /// Of this requester.
-    pub requester: Option<ActorId>,
     /// Of this run.
     pub run: Option<RunId>,
-    /// Of this tool.
-    pub tool: Option<ToolName>,
     /// Due at this time or before.
     pub due: Option<Timestamp>,
 }

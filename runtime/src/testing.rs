@@ -135,11 +135,16 @@ pub const fn is_closed(call: &Call) -> bool {
 /// known pools.
 ///
 /// ```
-/// # mod tools {}
-/// #[test]
-/// fn tools_are_sound() {
-///     countersign::testing::check_registry!();
+/// use countersign::prelude::*;
+///
+/// /// Finds orders of a customer.
+/// #[tool(read_only)]
+/// fn search_orders(customer_id: String) -> Vec<String> {
+///     vec![customer_id]
 /// }
+///
+/// // In a test of the program:
+/// countersign::testing::check_registry!();
 /// ```
 #[macro_export]
 macro_rules! check_registry {

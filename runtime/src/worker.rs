@@ -17,7 +17,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
 use crate::desk::{stricter, token_hash};
-use crate::engine::Inner;
+use crate::engine::{Inner, random_token};
 use crate::error::Error;
 use crate::invoke::{self, Ended, OwnedScope};
 use crate::registry::Entry;
@@ -249,7 +249,7 @@ impl Worker {
             return Ok(Claimed::Refused(loaded.call, refusal));
         }
         inner.check_against_records(&loaded.call).await?;
-        let token = inner.random_token();
+        let token = random_token();
         let hash = token_hash(&token);
         let mut checked = true;
         let turned = inner

@@ -446,7 +446,7 @@ async fn lists_page_by_key(store: &dyn Store) {
         all.push(row);
     }
     all.sort_by_key(|it| it.id);
-    for choice in 0..32_u64 {
+    for choice in 0..8_u64 {
         for phases in [
             vec![],
             vec!["approve"],
@@ -456,13 +456,11 @@ async fn lists_page_by_key(store: &dyn Store) {
             let has = |bit: u64| choice & bit != 0;
             let filter = CallFilter {
                 phases,
-                requester: has(1).then(|| ActorId::new("alice").expect("an actor id")),
-                run: has(2).then(|| RunId::new(3, 0)),
-                tool: has(4).then(|| ToolName::new("c").expect("a tool name")),
-                due: has(8).then(|| Timestamp::from_millis(80)),
+                run: has(1).then(|| RunId::new(3, 0)),
+                due: has(2).then(|| Timestamp::from_millis(80)),
             };
             let expected: Vec<&CallRow> = all.iter().filter(|it| fits(&filter, it)).collect();
-            let size = if has(16) { 3 } else { 1_000 };
+            let size = if has(4) { 3 } else { 1_000 };
             let mut found = Vec::new();
             let mut after = None;
             loop {
@@ -487,9 +485,7 @@ async fn lists_page_by_key(store: &dyn Store) {
 
 fn fits(filter: &CallFilter, row: &CallRow) -> bool {
     (filter.phases.is_empty() || filter.phases.contains(&row.phase.as_str()))
-        && filter.requester.as_ref().is_none_or(|it| *it == row.requester)
         && filter.run.is_none_or(|it| it == row.run)
-        && filter.tool.as_ref().is_none_or(|it| *it == row.tool)
         && filter.due.is_none_or(|it| row.due.is_some_and(|due| due <= it))
 }
 

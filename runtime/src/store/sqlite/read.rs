@@ -72,6 +72,9 @@ impl Readers {
     }
 }
 
+/// The phase that the index by phase leaves out.
+const CLOSED: &str = "closed";
+
 const CALL: &str = "id, run, version, state, phase, tool, requester, due";
 
 pub(super) fn call(
@@ -138,27 +141,13 @@ pub(super) fn list(tenant: &TenantId, filter: &CallFilter, after: Option<CallId>
         "call_by_run"
     } else if filter.due.is_some() {
         "call_by_due"
-    } else if !filter.phases.is_empty() {
+    } else if !filter.phases.is_empty() && !filter.phases.contains(&CLOSED) {
         "call_by_phase"
-    } else if filter.requester.is_some() {
-        "call_by_requester"
-    } else if filter.tool.is_some() {
-        "call_by_tool"
     } else {
         "sqlite_autoindex_call_1"
     };
     if let Some(due) = filter.due {
         let _ = write!(rest, " AND due <= ?{}", bind(Value::Integer(due.millis())));
-    }
-    if let Some(requester) = &filter.requester {
-        let _ = write!(
-            rest,
-            " AND requester = ?{}",
-            bind(Value::Text(requester.to_string()))
-        );
-    }
-    if let Some(tool) = &filter.tool {
-        let _ = write!(rest, " AND tool = ?{}", bind(Value::Text(tool.to_string())));
     }
     let mut phases = filter.phases.clone();
     phases.sort_unstable();
@@ -174,7 +163,7 @@ pub(super) fn list(tenant: &TenantId, filter: &CallFilter, after: Option<CallId>
         // One arm per phase, each in the order of ids: SQLite merges them and stops at the limit.
         let arms: Vec<String> = phases
             .iter()
-            .map(|it| arm(&format!(" AND phase = ?{it}")))
+            .map(|it| arm(&format!(" AND phase = ?{it} AND phase <> '{CLOSED}'")))
             .collect();
         arms.join(" UNION ALL ")
     } else if phases.is_empty() {

@@ -1,9 +1,9 @@
 -- The tables of a store, format 1. Meant to be read by auditors in the sqlite3 shell.
 --
 -- Ids are text as they are shown everywhere else, so that a query can be typed from a log line; the
--- 16 bytes of a blob key save a tenth of the file and no measurable time. Digests are blobs of 32
+-- 16 bytes of a blob key would save a tenth of the file. Digests are blobs of 32
 -- bytes: read them with lower(hex(leaf)). Times are milliseconds since 1970-01-01T00:00:00Z.
--- Tables whose rows may be long (calls, entries, blobs) keep their rowid: in a WITHOUT ROWID tree a
+-- Tables whose rows are long (calls, entries) keep their rowid: in a WITHOUT ROWID tree a
 -- row of more than about 1000 bytes spills to overflow pages, in a rowid tree one of more than 4000.
 
 CREATE TABLE call (
@@ -19,9 +19,8 @@ CREATE TABLE call (
     PRIMARY KEY (tenant, id)
 ) STRICT;
 CREATE INDEX call_by_run ON call (tenant, run, id);
-CREATE INDEX call_by_phase ON call (tenant, phase, id);
-CREATE INDEX call_by_requester ON call (tenant, requester, id);
-CREATE INDEX call_by_tool ON call (tenant, tool, id);
+-- Only what is still open: it stays small for the life of the product, and so do inbox and worker.
+CREATE INDEX call_by_phase ON call (tenant, phase, id) WHERE phase <> 'closed';
 CREATE INDEX call_by_due ON call (tenant, due, id) WHERE due IS NOT NULL;
 
 CREATE TABLE run (
@@ -76,7 +75,7 @@ CREATE TABLE audit_blob (
     salt       BLOB NOT NULL,
     content    TEXT NOT NULL,
     PRIMARY KEY (log_id, commitment)
-) STRICT;
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE audit_checkpoint (
     log_id TEXT NOT NULL,
