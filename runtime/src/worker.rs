@@ -248,7 +248,16 @@ impl Worker {
             };
             return Ok(Claimed::Refused(loaded.call, refusal));
         }
-        inner.check_against_records(&loaded.call).await?;
+        if let Err(error) = inner.check_against_records(&loaded.call).await {
+            // The call and its records are two reads. If another process moved the call on in between,
+            // the records are ahead of what was loaded, and nothing is damaged.
+            let now = inner.load(*loaded.call.id()).await?;
+            return if now.version == loaded.version {
+                Err(error)
+            } else {
+                Ok(Claimed::Moved(now))
+            };
+        }
         let token = random_token();
         let hash = token_hash(&token);
         let mut checked = true;
