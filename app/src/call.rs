@@ -1,5 +1,6 @@
 //! `call`: proposes a call and brings it as far as it goes.
 
+use countersign::core::actor::Kind;
 use countersign::{Called, Code, Error, Outcome, Tier};
 
 use crate::cli::CallArgs;
@@ -19,15 +20,13 @@ pub(crate) async fn propose(session: &Session, args: CallArgs) -> Result<Reply, 
             args.tool
         )));
     }
-    let mut unknown = None;
-    if let Some(identity) = &identity {
-        if engine.actor(identity).await?.kind == countersign::core::actor::Kind::Unknown {
-            unknown = Some(Reply::not_accepted(
-                Code::NotAllowed,
-                format!("nobody knows an actor `{}`", identity.id()),
-            ));
+    let unknown = match &identity {
+        Some(identity) if engine.actor(identity).await?.kind == Kind::Unknown => {
+            let message = format!("nobody knows an actor `{}`", identity.id());
+            Some(Reply::not_accepted(Code::NotAllowed, message))
         }
-    }
+        Some(_) | None => None,
+    };
     // A gated call is opened all the same: that somebody unknown tried is on record, and it is blocked.
     if let (Some(refused), Some(Tier::Ungated | Tier::Audited)) = (&unknown, engine.tier(&args.tool)) {
         return Ok(refused.clone());
@@ -46,13 +45,11 @@ pub(crate) async fn propose(session: &Session, args: CallArgs) -> Result<Reply, 
         }
         Err(error) => return Err(error.into()),
     };
-    match called {
-        Called::Done(Outcome::Blocked { .. }) if unknown.is_some() => {
-            Ok(unknown.unwrap_or_else(|| Reply::not_accepted(Code::NotAllowed, "nobody knows this actor")))
-        }
-        Called::Done(outcome) => Ok(Reply::closed(None, &outcome)),
-        Called::Waiting(waiting) if args.no_run => session.reply(waiting.call(), None).await,
-        Called::Waiting(waiting) => {
+    match (called, unknown) {
+        (Called::Done(Outcome::Blocked { .. }), Some(refused)) => Ok(refused),
+        (Called::Done(outcome), _) => Ok(Reply::closed(None, &outcome)),
+        (Called::Waiting(waiting), _) if args.no_run => session.reply(waiting.call(), None).await,
+        (Called::Waiting(waiting), _) => {
             let advanced = session.settle(waiting.call_id()).await?;
             session.reply(&advanced.call, advanced.refused.as_ref()).await
         }

@@ -112,7 +112,7 @@ impl Desk<'_> {
                         (Some(tool), _) => self.use_tool(&people, &tool.clone()).await?,
                         (None, Ok(call)) => self.conduct(&people, call).await?,
                         (None, Err(_)) => {
-                            print("  Say a number, a letter from the list, or the id of a call.\n")?
+                            print("  Say a number, a letter from the list, or the id of a call.\n")?;
                         }
                     }
                 }
@@ -336,8 +336,13 @@ impl Desk<'_> {
                         .to_string(),
                 );
             }
-            Verb::Confirm | Verb::Approve | Verb::Reject | Verb::Reask => {}
-            Verb::Retry | Verb::HandedOff | Verb::Abandon => {}
+            Verb::Confirm
+            | Verb::Approve
+            | Verb::Reject
+            | Verb::Reask
+            | Verb::Retry
+            | Verb::HandedOff
+            | Verb::Abandon => {}
         }
         if !matches!(verb, Verb::Confirm | Verb::Fill | Verb::Answer | Verb::Report) {
             let reason = self.prompt.line("Reason", Some("")).await?;
@@ -354,10 +359,7 @@ impl Desk<'_> {
         match self.effects {
             Some(effects) => {
                 let lines = effects(&self.session.data);
-                let lines: String = lines
-                    .lines()
-                    .map(|it| format!("  {}\n", text::shown(it)))
-                    .collect();
+                let lines = text::indented(&lines);
                 print(&format!("\n{lines}"))
             }
             None => Ok(()),
@@ -379,6 +381,7 @@ fn pause(session: &Session, people: &People, call: &Call, requirements: &[Requir
             let _ = writeln!(words, "  {}.", place + 1);
         }
         words.push_str(&requirement::question(
+            call,
             requirement,
             &requirement::asked(people, call, requirement),
         ));

@@ -3,6 +3,8 @@
 //! All of it is read from the stored call, which was frozen when its arguments were complete: what is
 //! explained is what is enforced, not what the policy of today would say.
 
+use std::fmt::Write as _;
+
 use countersign::core::call::From;
 use countersign::gate::{DeclaredGates, Origin};
 use countersign::{Call, CallId, Outcome, Phase};
@@ -11,6 +13,7 @@ use serde_json::{Value, json};
 use crate::failure::Failure;
 use crate::record::{self, Record};
 use crate::reply::{Reply, head};
+use crate::requirement::because;
 use crate::session::Session;
 use crate::text;
 use crate::tools::condition;
@@ -71,7 +74,7 @@ pub(crate) async fn explain(session: &Session, id: CallId) -> Result<Reply, Fail
             told.push_str(&text::wrapped(&because(origin), "      ", "      "));
         }
         if !gate.by.is_empty() {
-            told.push_str(&format!("      by {}\n", text::listed(&gate.by, "and")));
+            let _ = writeln!(told, "      by {}", text::listed(&gate.by, "and"));
         }
     }
     for it in &absent {
@@ -218,18 +221,19 @@ fn absent(call: &Call, declared: &DeclaredGates) -> Vec<Absent> {
         let same = |it: &Origin| matches!(it, Origin::Annotation { when: Some(when) } if when == text);
         because.iter().any(same)
     };
-    if let Some(when) = declared.confirmation.as_ref().and_then(|it| it.when.as_ref()) {
-        if !frozen
+    let confirmation = declared.confirmation.as_ref().and_then(|it| it.when.as_ref());
+    let confirmed = |when: &String| {
+        frozen
             .confirmation
             .as_ref()
             .is_some_and(|it| stands(&it.because, when))
-        {
-            absent.push(Absent {
-                kind: "confirmation",
-                what: format!("confirmation by {}", call.requester()),
-                when: when.clone(),
-            });
-        }
+    };
+    if let Some(when) = confirmation.filter(|it| !confirmed(it)) {
+        absent.push(Absent {
+            kind: "confirmation",
+            what: format!("confirmation by {}", call.requester()),
+            when: when.clone(),
+        });
     }
     for gate in &declared.approvals {
         let Some(when) = &gate.when else { continue };
@@ -246,16 +250,6 @@ fn absent(call: &Call, declared: &DeclaredGates) -> Vec<Absent> {
         }
     }
     absent
-}
-
-fn because(origin: &Origin) -> String {
-    match origin {
-        Origin::Annotation { when: None } => "because the function is annotated so".to_owned(),
-        Origin::Annotation { when: Some(when) } => {
-            format!("because the annotation says so when {}", condition(when))
-        }
-        Origin::Rule { rule } => format!("because of the policy rule “{}”", text::shown(rule)),
-    }
 }
 
 /// What must still happen before it runs.

@@ -151,7 +151,7 @@ impl App {
             }
         };
         let json = cli.json;
-        match self.answered(cli).await {
+        match Box::pin(self.answered(cli)).await {
             Ok(code) => ExitCode::from(code),
             Err(failure) => failure.told(json),
         }
@@ -176,9 +176,7 @@ impl App {
         };
         let story = self.story.take();
         let effects = self.effects.take();
-        let session = self
-            .session(registry, data, cli.data.is_some(), command.is_some())
-            .await?;
+        let session = self.session(registry, data, cli.data.is_some()).await?;
         let code = match command {
             Some(Some(cli::Command::Worker)) => session.work(cli.json).await,
             Some(Some(command)) => say(&session.run(command).await?, cli.json),
@@ -192,13 +190,7 @@ impl App {
         code
     }
 
-    async fn session(
-        self,
-        registry: Registry,
-        data: PathBuf,
-        named: bool,
-        _running: bool,
-    ) -> Result<Session, Failure> {
+    async fn session(self, registry: Registry, data: PathBuf, named: bool) -> Result<Session, Failure> {
         std::fs::create_dir_all(&data).map_err(|error| {
             Failure::new(format!(
                 "cannot create the data directory {}: {error}",

@@ -2,6 +2,8 @@
 //!
 //! `next` is what `--after` takes for the page that follows; null on the last one.
 
+use std::fmt::Write as _;
+
 use countersign::store::RunRow;
 use countersign::{Call, Phase};
 use serde_json::{Value, json};
@@ -36,10 +38,11 @@ pub(crate) async fn inbox(session: &Session, args: InboxArgs) -> Result<Reply, F
         told.push_str(&requirement::words(session, &people, &call, requirement));
     }
     if let Some(next) = next {
-        told.push_str(&format!(
-            "\nMore: {}\n",
+        let _ = writeln!(
+            told,
+            "\nMore: {}",
             session.command(&format!("inbox --as {} --after {next}", args.by))
-        ));
+        );
     }
     Ok(Reply::done(json!({"items": items, "next": next}), told))
 }
@@ -76,10 +79,11 @@ pub(crate) async fn runs(session: &Session, args: RunsArgs) -> Result<Reply, Fai
         text::table(&table)
     };
     if let Some(next) = next {
-        told.push_str(&format!(
-            "\nMore: {}\n",
+        let _ = writeln!(
+            told,
+            "\nMore: {}",
             session.command(&format!("runs --after {next}"))
-        ));
+        );
     }
     Ok(Reply::done(json!({"items": items, "next": next}), told))
 }
@@ -158,10 +162,11 @@ pub(crate) async fn audit_log(session: &Session, args: LogArgs) -> Result<Reply,
         text::table(&table)
     };
     if let Some(next) = next {
-        told.push_str(&format!(
-            "\nMore: {}\n",
+        let _ = writeln!(
+            told,
+            "\nMore: {}",
             session.command(&format!("audit log --after {next}"))
-        ));
+        );
     }
     let items: Vec<Value> = records.into_iter().map(|it| it.entry).collect();
     Ok(Reply::done(json!({"items": items, "next": next}), told))

@@ -45,7 +45,8 @@ impl Prompt {
             None | Some("") => String::new(),
             Some(default) => format!(" [{}]", text::shown(default)),
         };
-        print(&format!("{question}{default_words}: "))?;
+        let mark = if question.ends_with('?') { "" } else { ":" };
+        print(&format!("{question}{default_words}{mark} "))?;
         let line = tokio::select! {
             line = self.lines.recv() => line.ok_or(Left)?,
             _ = tokio::signal::ctrl_c() => return Err(Left),
@@ -89,10 +90,8 @@ impl Prompt {
             if said.is_empty() && !field.required {
                 return Ok(None);
             }
-            if let (Some(now), Some(text)) = (now, &now_text) {
-                if said == *text {
-                    return Ok(Some(now.clone()));
-                }
+            if let Some(now) = now.filter(|_| now_text.as_ref() == Some(&said)) {
+                return Ok(Some(now.clone()));
             }
             match field.read(&said) {
                 Ok(value) => return Ok(Some(value)),

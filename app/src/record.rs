@@ -1,6 +1,7 @@
 //! Records: read from the log, and said in words.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use countersign::store::EntryRow;
 use countersign::{CallId, Digest};
@@ -124,7 +125,7 @@ impl Record {
         if self.text("phase") == "closed" {
             let outcome = self.text("outcome");
             if matches!(outcome, "blocked" | "expired" | "abandoned") {
-                told.push_str(&format!(" ({outcome})"));
+                let _ = write!(told, " ({outcome})");
             }
         }
         told
@@ -179,7 +180,6 @@ fn tried(event: &str) -> &str {
         "resolved" => "settle",
         "token_issued" => "get a reporting token",
         "claimed" => "run",
-        "decided" | "decision" => "decide",
         _ => "decide",
     }
 }

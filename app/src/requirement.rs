@@ -2,12 +2,14 @@
 
 use std::fmt::Write as _;
 
+use countersign::gate::Origin;
 use countersign::{Call, Requirement, RequirementKind};
 use serde_json::{Value, json};
 
 use crate::people::People;
 use crate::session::{Session, now};
 use crate::text;
+use crate::tools::condition;
 
 /// The stable shape. `stale_tool` says that the tool linked here is another than the one asked about.
 pub(crate) fn json(requirement: &Requirement, stale: bool) -> Value {
@@ -40,7 +42,7 @@ pub(crate) fn listed_json(requirement: &Requirement, stale: bool) -> Value {
 /// What is asked, of whom, how long, and the commands that answer.
 pub(crate) fn words(session: &Session, people: &People, call: &Call, requirement: &Requirement) -> String {
     let asked = asked(people, call, requirement);
-    let mut words = question(requirement, &asked);
+    let mut words = question(call, requirement, &asked);
     let by = asked.first().map_or("ACTOR", String::as_str);
     let line = answer(requirement, by);
     words.push_str(&command(session, &requirement.id.to_string(), &line));
@@ -70,9 +72,12 @@ pub(crate) fn asked(people: &People, call: &Call, requirement: &Requirement) -> 
     people.asked(requirement, &voted)
 }
 
-/// What is asked, of whom, how long.
-pub(crate) fn question(requirement: &Requirement, asked: &[String]) -> String {
+/// What is asked, of whom, why, how long.
+pub(crate) fn question(call: &Call, requirement: &Requirement, asked: &[String]) -> String {
     let mut words = text::wrapped(&sentence(requirement, asked), "  ", "  ");
+    for origin in origins(call, requirement) {
+        words.push_str(&text::wrapped(&because(origin), "    ", "    "));
+    }
     if let Some(at) = requirement.expires_at {
         let left = at.millis() - now().millis();
         if left > 0 {
@@ -136,6 +141,38 @@ const fn plural(count: u16) -> &'static str {
     if count == 1 { "" } else { "s" }
 }
 
+/// What made the gate stand that asks this.
+fn origins<'a>(call: &'a Call, requirement: &Requirement) -> &'a [Origin] {
+    let gates = call.gates();
+    let found = match requirement.kind {
+        RequirementKind::UserInput => gates.user_input.as_ref().map(|it| &it.because),
+        RequirementKind::Confirmation => gates.confirmation.as_ref().map(|it| &it.because),
+        RequirementKind::Approval => {
+            let mut of_pool = gates
+                .approvals
+                .iter()
+                .filter(|it| Some(&it.pool) == requirement.pool.as_ref());
+            of_pool
+                .find(|it| it.quorum == requirement.needs)
+                .map(|it| &it.because)
+        }
+        RequirementKind::External => gates.external.as_ref().map(|it| &it.because),
+        RequirementKind::InDoubt => None,
+    };
+    found.map(Vec::as_slice).unwrap_or_default()
+}
+
+/// What makes a gate stand, in words.
+pub(crate) fn because(origin: &Origin) -> String {
+    match origin {
+        Origin::Annotation { when: None } => "because the function is annotated so".to_owned(),
+        Origin::Annotation { when: Some(when) } => {
+            format!("because the annotation says so when {}", condition(when))
+        }
+        Origin::Rule { rule } => format!("because of the policy rule “{}”", text::shown(rule)),
+    }
+}
+
 /// What can be said, as the words after the requirement's id.
 fn answer(requirement: &Requirement, by: &str) -> String {
     match requirement.kind {
@@ -157,11 +194,10 @@ fn answer(requirement: &Requirement, by: &str) -> String {
 /// What else could be said than the first command shows.
 const fn alternatives(kind: RequirementKind) -> &'static str {
     match kind {
-        RequirementKind::UserInput => "or reject --reason TEXT",
         RequirementKind::Confirmation => {
             "or amend --arguments JSON, answer --result JSON, reject --reason TEXT"
         }
-        RequirementKind::Approval => "or reject --reason TEXT",
+        RequirementKind::UserInput | RequirementKind::Approval => "or reject --reason TEXT",
         RequirementKind::External => "or report --failed TEXT",
         RequirementKind::InDoubt => "or retry, done --result JSON, handed-off; each with --reason TEXT",
     }

@@ -65,22 +65,18 @@ impl Stage {
 
     /// A new chapter.
     pub fn chapter(&self, title: &str) -> Result<(), String> {
-        self.print(&format!("\n{title}\n{}\n", "-".repeat(text::width(title))))
+        told(&format!("\n{title}\n{}\n", "-".repeat(text::width(title))))
     }
 
     /// Somebody tells what happens.
     pub fn tell(&self, words: &str) -> Result<(), String> {
         let words: Vec<&str> = words.split_whitespace().collect();
-        self.print(&format!("\n{}", text::wrapped(&words.join(" "), "", "")))
+        told(&format!("\n{}", text::wrapped(&words.join(" "), "", "")))
     }
 
     /// Text as it stands, such as the lines of a file. Escaped.
     pub fn lines(&self, lines: &str) -> Result<(), String> {
-        let lines: String = lines
-            .lines()
-            .map(|it| format!("  {}\n", text::shown(it)))
-            .collect();
-        self.print(&lines)
+        told(&text::indented(lines))
     }
 
     /// Runs a command, given as its words, and shows both it and its answer. The exit code must be as expected:
@@ -95,11 +91,11 @@ impl Stage {
     }
 
     async fn show(&mut self, expected: u8, words: &[&str], paragraphs: usize) -> Result<Said, String> {
-        self.print(&format!("\n{}", typed(&self.session.name, words)))?;
+        told(&format!("\n{}", typed(&self.session.name, words)))?;
         let (said, answer) = self.act(words).await?;
         let paragraphs: Vec<&str> = answer.split("\n\n").take(paragraphs).collect();
         let indented = |it: &str| format!("{}\n", format!("  {it}").trim_end());
-        self.print(&paragraphs.join("\n\n").lines().map(indented).collect::<String>())?;
+        told(&paragraphs.join("\n\n").lines().map(indented).collect::<String>())?;
         if said.code == expected {
             Ok(said)
         } else {
@@ -123,10 +119,10 @@ impl Stage {
         };
         Ok((said, reply.text))
     }
+}
 
-    fn print(&self, words: &str) -> Result<(), String> {
-        print(words).map_err(|error| error.to_string())
-    }
+fn told(words: &str) -> Result<(), String> {
+    print(words).map_err(|error| error.to_string())
 }
 
 /// A command as it would be typed, on lines that fit.

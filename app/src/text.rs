@@ -163,6 +163,14 @@ fn split_at_width(word: &str, columns: usize) -> (String, String) {
     (word[..at].to_owned(), word[at..].to_owned())
 }
 
+/// Foreign lines as they stand, moved in.
+pub(crate) fn indented(lines: &str) -> String {
+    lines.lines().fold(String::new(), |mut text, line| {
+        let _ = writeln!(text, "  {}", shown(line));
+        text
+    })
+}
+
 /// Names with their values, the values in one column.
 pub(crate) fn pairs<'a>(indent: usize, pairs: impl IntoIterator<Item = (&'a str, String)>) -> String {
     let pairs: Vec<_> = pairs

@@ -1,6 +1,9 @@
 //! `tools`: what is linked and what it demands.
 
+use std::fmt::Write as _;
+
 use countersign::gate::DeclaredGates;
+use countersign::registry::Entry;
 use countersign::schema::lock;
 use countersign::{Descriptor, Registry, Tier};
 use serde_json::{Value, json};
@@ -20,7 +23,7 @@ impl ToolsArgs {
 
 /// What the linked tools alone answer: a dialect, a lock file, the check of one.
 pub(crate) fn offline(registry: &Registry, args: &ToolsArgs) -> Result<Reply, Failure> {
-    let descriptors: Vec<&Descriptor> = registry.iter().map(|it| it.descriptor()).collect();
+    let descriptors: Vec<&Descriptor> = registry.iter().map(Entry::descriptor).collect();
     if let Some(dialect) = args.dialect {
         let mut tools = Vec::new();
         for entry in registry.iter() {
@@ -84,7 +87,7 @@ pub(crate) fn table(session: &Session) -> Reply {
         if !told.is_empty() {
             told.push('\n');
         }
-        told.push_str(&format!("{}\n", descriptor.name));
+        let _ = writeln!(told, "{}", descriptor.name);
         told.push_str(&text::wrapped(&one_line(&descriptor.description), "  ", "  "));
         for gate in gates(tier, &descriptor.gates) {
             told.push_str(&text::wrapped(&gate, "  - ", "    "));

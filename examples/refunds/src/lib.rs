@@ -18,6 +18,9 @@ pub fn app() -> App {
     App::new("refunds")
         .policy(POLICY)
         .state_with(Books::open)
-        .effects(|data| story::ledger(data, 3))
+        .effects(|data| match story::ledger(data, 3).as_str() {
+            "" => String::new(),
+            lines => format!("The ledger ends with\n{lines}"),
+        })
         .demo(|stage| Box::pin(story::play(stage)))
 }
