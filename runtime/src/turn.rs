@@ -29,7 +29,10 @@ pub(crate) struct Turned {
 }
 
 /// What to do with a call that was just loaded.
-#[expect(clippy::large_enum_variant, reason = "made once per turn and taken apart at once")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "made once per turn and taken apart at once"
+)]
 pub(crate) enum Move {
     /// Nothing.
     Leave,

@@ -19,7 +19,16 @@ const FLOORS: [(&str, &[&str]); 6] = [
 ];
 
 /// What core may never depend on: it has no clock, no randomness, no tasks, no database, no log.
-const NOT_IN_CORE: [&str; 8] = ["tokio", "rusqlite", "getrandom", "rand", "tracing", "log", "jiff", "async-trait"];
+const NOT_IN_CORE: [&str; 8] = [
+    "tokio",
+    "rusqlite",
+    "getrandom",
+    "rand",
+    "tracing",
+    "log",
+    "jiff",
+    "async-trait",
+];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
@@ -32,7 +41,9 @@ fn read(path: &Path) -> String {
 /// All files of our crates with this ending, with their paths from the root.
 fn files(ending: &str) -> Vec<(String, String)> {
     let mut found = Vec::new();
-    let mut open: Vec<PathBuf> = ["core", "macros", "runtime", "app", "examples", "tests"].map(|it| root().join(it)).into();
+    let mut open: Vec<PathBuf> = ["core", "macros", "runtime", "app", "examples", "tests"]
+        .map(|it| root().join(it))
+        .into();
     while let Some(dir) = open.pop() {
         for entry in fs::read_dir(&dir).unwrap().map(Result::unwrap) {
             let path = entry.path();
@@ -44,16 +55,25 @@ fn files(ending: &str) -> Vec<(String, String)> {
             }
         }
     }
-    assert!(!found.is_empty(), "no .{ending} file was found: this test looks in the wrong place");
+    assert!(
+        !found.is_empty(),
+        "no .{ending} file was found: this test looks in the wrong place"
+    );
     found.sort();
     found
 }
 
 /// The names of the dependencies in one section of a manifest.
 fn dependencies(manifest: &str, section: &str) -> Vec<String> {
-    let lines = manifest.lines().skip_while(|it| *it != section).skip(1).take_while(|it| !it.starts_with('['));
+    let lines = manifest
+        .lines()
+        .skip_while(|it| *it != section)
+        .skip(1)
+        .take_while(|it| !it.starts_with('['));
     let entries = lines.filter(|it| it.starts_with(|first: char| first.is_ascii_alphabetic()));
-    entries.map(|it| it.split(['.', ' ', '=']).next().unwrap_or_default().to_owned()).collect()
+    entries
+        .map(|it| it.split(['.', ' ', '=']).next().unwrap_or_default().to_owned())
+        .collect()
 }
 
 #[test]
@@ -62,10 +82,16 @@ fn imports_only_point_down() {
         let manifest = read(&root().join(name).join("Cargo.toml"));
         for dependency in dependencies(&manifest, "[dependencies]") {
             if dependency.starts_with("countersign") {
-                assert!(allowed.contains(&dependency.as_str()), "{name} may not depend on {dependency}");
+                assert!(
+                    allowed.contains(&dependency.as_str()),
+                    "{name} may not depend on {dependency}"
+                );
             }
             if name == "core" {
-                assert!(!NOT_IN_CORE.contains(&dependency.as_str()), "core is pure and may not depend on {dependency}");
+                assert!(
+                    !NOT_IN_CORE.contains(&dependency.as_str()),
+                    "core is pure and may not depend on {dependency}"
+                );
             }
         }
     }
@@ -73,8 +99,18 @@ fn imports_only_point_down() {
 
 #[test]
 fn core_reads_no_clock_and_draws_no_random_number() {
-    for (name, text) in files("rs").iter().filter(|(name, _)| name.starts_with("core/src")) {
-        for word in ["SystemTime", "Instant::now", "std::env", "std::fs", "std::thread", "println!"] {
+    for (name, text) in files("rs")
+        .iter()
+        .filter(|(name, _)| name.starts_with("core/src"))
+    {
+        for word in [
+            "SystemTime",
+            "Instant::now",
+            "std::env",
+            "std::fs",
+            "std::thread",
+            "println!",
+        ] {
             assert!(!text.contains(word), "{name} uses {word}; core is pure");
         }
     }
@@ -88,13 +124,22 @@ fn files_are_short() {
         .filter(|(_, lines)| *lines > MOST_LINES)
         .map(|(name, lines)| format!("{name}: {lines} lines"))
         .collect();
-    assert!(long.is_empty(), "longer than {MOST_LINES} lines: {}", long.join(", "));
+    assert!(
+        long.is_empty(),
+        "longer than {MOST_LINES} lines: {}",
+        long.join(", ")
+    );
 }
 
 #[test]
 fn no_test_sleeps_is_ignored_or_expects_a_panic() {
     // Written in two halves, so that this file does not find itself.
-    let words = [concat!("#[ign", "ore"), concat!("#[should_", "panic"), concat!("thread::sl", "eep"), concat!("TO", "DO")];
+    let words = [
+        concat!("#[ign", "ore"),
+        concat!("#[should_", "panic"),
+        concat!("thread::sl", "eep"),
+        concat!("TO", "DO"),
+    ];
     for (name, text) in files("rs") {
         for word in words {
             assert!(!text.contains(word), "{name} has {word}");
@@ -104,7 +149,10 @@ fn no_test_sleeps_is_ignored_or_expects_a_panic() {
 
 #[test]
 fn manifests_are_sorted() {
-    for (name, text) in files("toml").iter().filter(|(name, _)| name.ends_with("Cargo.toml")) {
+    for (name, text) in files("toml")
+        .iter()
+        .filter(|(name, _)| name.ends_with("Cargo.toml"))
+    {
         for section in ["[dependencies]", "[dev-dependencies]"] {
             let found = dependencies(text, section);
             let mut sorted = found.clone();
@@ -117,26 +165,44 @@ fn manifests_are_sorted() {
 #[test]
 fn every_manifest_takes_lints_and_edition_from_the_workspace() {
     let packages = files("toml");
-    for (name, text) in packages.iter().filter(|(name, _)| name.ends_with("/Cargo.toml") && !name.contains("tests/renamed")) {
+    for (name, text) in packages
+        .iter()
+        .filter(|(name, _)| name.ends_with("/Cargo.toml") && !name.contains("tests/renamed"))
+    {
         assert!(text.contains("[lints]\nworkspace = true"), "{name}: lints");
         assert!(text.contains("edition.workspace = true"), "{name}: edition");
-        assert!(text.contains("rust-version.workspace = true"), "{name}: rust-version");
+        assert!(
+            text.contains("rust-version.workspace = true"),
+            "{name}: rust-version"
+        );
     }
 }
 
 #[test]
 fn decisions_are_numbered_without_gaps() {
     let mut numbers = BTreeMap::new();
-    for entry in fs::read_dir(root().join("docs/decisions")).unwrap().map(Result::unwrap) {
+    for entry in fs::read_dir(root().join("docs/decisions"))
+        .unwrap()
+        .map(Result::unwrap)
+    {
         let name = entry.file_name().to_string_lossy().into_owned();
-        let number: usize = name.split('-').next().and_then(|it| it.parse().ok()).unwrap_or_else(|| panic!("{name}"));
-        assert!(numbers.insert(number, name.clone()).is_none(), "two decisions have the number of {name}");
+        let number: usize = name
+            .split('-')
+            .next()
+            .and_then(|it| it.parse().ok())
+            .unwrap_or_else(|| panic!("{name}"));
+        assert!(
+            numbers.insert(number, name.clone()).is_none(),
+            "two decisions have the number of {name}"
+        );
     }
     assert!(numbers.keys().copied().eq(1..=numbers.len()), "{numbers:?}");
 }
 
 #[test]
 fn architecture_stays_under_two_pages() {
-    let words = read(&root().join("docs/ARCHITECTURE.md")).split_whitespace().count();
+    let words = read(&root().join("docs/ARCHITECTURE.md"))
+        .split_whitespace()
+        .count();
     assert!(words < 1300, "docs/ARCHITECTURE.md has {words} words");
 }

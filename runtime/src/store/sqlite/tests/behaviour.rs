@@ -252,7 +252,12 @@ fn every_list_walks_an_index() {
     let connection = open::memory().unwrap();
     let mut used = BTreeSet::new();
     for choice in 0..4_u32 {
-        for phases in [vec![], vec!["confirm"], vec!["confirm", "approve", "executing"], vec!["closed", "approve"]] {
+        for phases in [
+            vec![],
+            vec!["confirm"],
+            vec!["confirm", "approve", "executing"],
+            vec!["closed", "approve"],
+        ] {
             let has = |bit: u32| choice & bit != 0;
             let filter = CallFilter {
                 phases,
