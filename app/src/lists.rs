@@ -78,9 +78,7 @@ pub(crate) async fn runs(session: &Session, args: RunsArgs) -> Result<Reply, Fai
             Err(Error::Call { id, .. }) => {
                 table.push(vec![
                     moment(row),
-                    id.to_string(),
-                    row.requester.to_string(),
-                    "cannot be read".to_owned(),
+                    format!("{id} cannot be read; asked by {}", row.requester),
                 ]);
                 (Vec::new(), "damaged")
             }
@@ -90,10 +88,14 @@ pub(crate) async fn runs(session: &Session, args: RunsArgs) -> Result<Reply, Fai
         for call in &calls {
             table.push(vec![
                 moment(row),
-                call.id().to_string(),
-                call.requester().to_string(),
-                format!("{} {}", call.tool(), standing(call)),
+                format!(
+                    "{} {}, asked by {}",
+                    call.tool(),
+                    standing(call),
+                    call.requester()
+                ),
             ]);
+            table.push(vec![String::new(), call.id().to_string()]);
         }
     }
     let mut told = if table.is_empty() {
