@@ -56,7 +56,12 @@ impl Digest {
 
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        // One piece of text: digests are written by the dozen for every record.
+        let mut text = String::with_capacity(64);
+        for byte in self.0 {
+            text.extend([byte >> 4, byte & 15].map(|it| char::from_digit(it.into(), 16).unwrap_or('0')));
+        }
+        f.write_str(&text)
     }
 }
 

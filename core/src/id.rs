@@ -19,11 +19,10 @@ pub struct IdError {
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 
 fn write_base32(value: u128, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    (0..26).rev().try_for_each(|place| {
-        let digit = usize::try_from((value >> (place * 5)) & 31).unwrap_or(0);
-        let letter = ALPHABET.get(digit).copied().unwrap_or(b'0');
-        write!(f, "{}", char::from(letter))
-    })
+    let digit = |place: u32| usize::try_from((value >> (place * 5)) & 31).unwrap_or(0);
+    let letter = |place| ALPHABET.get(digit(place)).copied().map_or('0', char::from);
+    let text: String = (0..26).rev().map(letter).collect();
+    f.write_str(&text)
 }
 
 fn read_base32(text: &str) -> Option<u128> {

@@ -6,6 +6,7 @@
 //!
 //! A refused decision is committed too. "Somebody tried" is worth more than "nothing happened".
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use countersign_core::actor::Actor;
@@ -321,16 +322,10 @@ impl Inner {
 
     /// What follows at once: a call that is too late closes, one in `Gating` is judged if we link its tool.
     async fn after_decision(&self, turned: Turned) -> Result<Turned, Error> {
-        let Turned { loaded, answer } = turned;
-        let loaded = match (&answer, loaded.call.phase()) {
-            (Answer::Refused(refusal), phase)
-                if refusal.code == Code::Expired && !matches!(phase, Phase::Closed { .. }) =>
-            {
-                self.turn(loaded, |_, _| Ok(Move::Event(Event::DeadlinePassed)))
-                    .await?
-                    .loaded
-            }
-            (_, Phase::Gating { .. }) => self.gate(loaded).await?,
+        let answer = turned.answer.clone();
+        let loaded = self.expired(turned).await?;
+        let loaded = match loaded.call.phase() {
+            Phase::Gating { .. } => self.gate(loaded).await?,
             _ => loaded,
         };
         Ok(Turned { loaded, answer })
@@ -346,16 +341,29 @@ impl Inner {
                 Ok(regate(entry, directory, call).map_or(Move::Leave, Move::Event))
             })
             .await?;
-        Ok(turned.loaded)
+        self.expired(turned).await
     }
 
-    pub(crate) async fn stored_descriptor(&self, call: &Call) -> Result<Descriptor, Error> {
+    /// Closes a call whose time was found to be over.
+    pub(crate) async fn expired(&self, turned: Turned) -> Result<Loaded, Error> {
+        let Turned { loaded, answer } = turned;
+        match (answer, loaded.call.phase()) {
+            (_, Phase::Closed { .. }) => Ok(loaded),
+            (Answer::Refused(refusal), _) if refusal.code == Code::Expired => Ok(self
+                .turn(loaded, |_, _| Ok(Move::Event(Event::DeadlinePassed)))
+                .await?
+                .loaded),
+            (Answer::Accepted | Answer::Repeated | Answer::Refused(_), _) => Ok(loaded),
+        }
+    }
+
+    pub(crate) async fn stored_descriptor(&self, call: &Call) -> Result<Cow<'static, Descriptor>, Error> {
         if let Some(entry) = self
             .registry
             .get(call.tool().as_str())
             .filter(|it| it.digest() == *call.descriptor())
         {
-            return Ok(entry.descriptor().clone());
+            return Ok(Cow::Borrowed(entry.descriptor()));
         }
         let missing = || {
             StoreError::Damaged(format!(
@@ -373,7 +381,7 @@ impl Inner {
         if descriptor.digest() != *call.descriptor() {
             return Err(StoreError::Damaged("a descriptor is not what its digest says".to_owned()).into());
         }
-        Ok(descriptor)
+        Ok(Cow::Owned(descriptor))
     }
 
     async fn refuse_unknown(&self, on: RequirementId, by: &Identity) -> Result<Decided, Error> {

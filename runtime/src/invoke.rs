@@ -82,7 +82,7 @@ impl Scope for OwnedScope {
     }
 }
 
-/// Runs a function to its end. Sync functions run on a thread where they hold up no other task.
+/// Runs a function to its end. Blocking ones run on a thread where they hold up no other task.
 pub(crate) async fn run(
     definition: &'static Definition,
     arguments: String,
@@ -94,7 +94,9 @@ pub(crate) async fn run(
             Body::None => Ok(Err(Failure::Failed(
                 "this tool has no body; its result is reported".to_owned(),
             ))),
-            Body::Sync(body) | Body::Blocking(body) => {
+            // Declared to return at once; what may block says `#[tool(blocking)]`.
+            Body::Sync(body) => caught(|| body(&arguments, &scope)),
+            Body::Blocking(body) => {
                 let work = move || caught(|| body(&arguments, &scope));
                 let ended = tokio::task::spawn_blocking(work).await;
                 ended.unwrap_or_else(|_| Err(Panicked("the thread of the tool was ended".to_owned())))

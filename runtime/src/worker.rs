@@ -14,7 +14,7 @@ use countersign_core::id::CallId;
 use countersign_core::time::Timestamp;
 use countersign_core::tool::{Approved, CallContext, Definition};
 use tokio::sync::{Semaphore, watch};
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 
 use crate::desk::{stricter, token_hash};
 use crate::engine::{Inner, random_token};
@@ -248,15 +248,8 @@ impl Worker {
             };
             return Ok(Claimed::Refused(loaded.call, refusal));
         }
-        if let Err(error) = inner.check_against_records(&loaded.call).await {
-            // The call and its records are two reads. If another process moved the call on in between,
-            // the records are ahead of what was loaded, and nothing is damaged.
-            let now = inner.load(*loaded.call.id()).await?;
-            return if now.version == loaded.version {
-                Err(error)
-            } else {
-                Ok(Claimed::Moved(now))
-            };
+        if let Some(now) = inner.check_against_records(&loaded).await? {
+            return Ok(Claimed::Moved(now));
         }
         let token = random_token();
         let hash = token_hash(&token);
@@ -279,16 +272,13 @@ impl Worker {
                 }))
             })
             .await?;
-        Ok(match (turned.answer, turned.loaded.call.phase()) {
+        Ok(match (turned.answer.clone(), turned.loaded.call.phase()) {
             (Answer::Accepted, Phase::Executing { claim, .. }) if claim.worker == inner.worker => {
                 let claim = *claim;
                 Claimed::Mine(turned.loaded, claim, token)
             }
             (Answer::Refused(refusal), _) if refusal.code == Code::Expired => {
-                let turned = inner
-                    .turn(turned.loaded, |_, _| Ok(Move::Event(Event::DeadlinePassed)))
-                    .await?;
-                Claimed::Moved(turned.loaded)
+                Claimed::Moved(inner.expired(turned).await?)
             }
             (Answer::Refused(refusal), _) => Claimed::Refused(turned.loaded.call, refusal),
             (Answer::Accepted | Answer::Repeated, _) => Claimed::Moved(turned.loaded),
@@ -310,9 +300,9 @@ impl Worker {
             context: context(call, token),
         };
         let arguments = call.arguments().to_string();
-        let renewing = tokio::spawn(renew(self.0.clone(), *call.id(), claim));
+        let renewing = Renewing(tokio::spawn(renew(self.0.clone(), *call.id(), claim)));
         let ended = invoke::run(entry.definition(), arguments, scope, entry.descriptor().timeout).await;
-        renewing.abort();
+        drop(renewing);
         let event = match ended {
             Ended::Returned(result) => Event::Returned { claim, result },
             Ended::Failed { error, effect } => Event::Failed { claim, error, effect },
@@ -380,6 +370,16 @@ enum Claimed {
     Moved(Loaded),
     /// It cannot be run here.
     Refused(Call, Refusal),
+}
+
+/// Ends the renewal with the function, also when whoever waited for it has stopped waiting: a claim
+/// that outlives its function would keep the call from ever falling into doubt.
+struct Renewing(JoinHandle<()>);
+
+impl Drop for Renewing {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 /// Keeps a claim alive while its function runs.

@@ -316,38 +316,5 @@ fn finished(mut schema: Map<String, Value>, mut generator: SchemaGenerator) -> V
     if !definitions.is_empty() {
         schema.insert("$defs".to_owned(), Value::Object(definitions));
     }
-    let mut schema = Value::Object(schema);
-    drop_number_formats(&mut schema);
-    schema
-}
-
-/// Strict clients refuse words such as `uint32`; `minimum` and `maximum` say the same.
-fn drop_number_formats(schema: &mut Value) {
-    match schema {
-        Value::Object(members) => {
-            // Properties may be called like keywords.
-            if let Some(Value::Object(properties)) = members.get_mut("properties") {
-                properties.values_mut().for_each(drop_number_formats);
-            }
-            let numeric = members.get("format").and_then(Value::as_str).is_some_and(|it| {
-                let width = it.trim_start_matches("uint").trim_start_matches("int");
-                matches!(it, "float" | "double")
-                    || width.len() < it.len() && matches!(width, "" | "8" | "16" | "32" | "64" | "128")
-            });
-            if numeric {
-                members.remove("format");
-            }
-            for (key, member) in members.iter_mut() {
-                // What stands here is data, not schema.
-                if !matches!(
-                    key.as_str(),
-                    "default" | "examples" | "const" | "enum" | "properties"
-                ) {
-                    drop_number_formats(member);
-                }
-            }
-        }
-        Value::Array(items) => items.iter_mut().for_each(drop_number_formats),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
-    }
+    Value::Object(schema)
 }

@@ -1,4 +1,12 @@
 //! The engine from the outside: real tools on a real SQLite file.
 
+mod combinations;
+mod crash;
+mod crowd;
+mod flows;
+mod killed;
+mod process;
+mod races;
+mod stores;
 mod story;
 mod world;

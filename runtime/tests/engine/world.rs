@@ -6,7 +6,7 @@ use std::time::Duration;
 use countersign::prelude::*;
 use countersign::store::Sqlite;
 use countersign::testing::TestClock;
-use countersign::{Call, CallId};
+use countersign::{Answer, Call, CallId};
 use tempfile::TempDir;
 
 /// What tools did, one line per effect.
@@ -109,4 +109,13 @@ impl World {
 
 pub(crate) fn who(name: &str) -> Identity {
     Identity::asserted(name).unwrap()
+}
+
+/// The answer in one word: `accepted`, `repeated`, or the code of the refusal.
+pub(crate) fn code(answer: &Answer) -> &'static str {
+    match answer {
+        Answer::Accepted => "accepted",
+        Answer::Repeated => "repeated",
+        Answer::Refused(refusal) => refusal.code.as_str(),
+    }
 }
