@@ -3,8 +3,6 @@
 //! It says nothing that the commands could not: every answer goes through `call` and `decide`, as whoever
 //! is named at that moment. It leaves on `q`, at the end of the input and on Ctrl-C; what waits then, waits.
 
-use std::fmt::Write as _;
-
 use countersign::{ActorId, Call, CallId, Descriptor, Phase, Requirement, RequirementKind};
 use serde_json::{Map, Value};
 
@@ -261,7 +259,7 @@ impl Desk<'_> {
                     .and_then(|it| requirements.get(it.wrapping_sub(1)))
                 {
                     Some(one) => one,
-                    None => return Ok(()),
+                    None => return Ok(print(&format!("  It waits: {id}\n"))?),
                 }
             };
             if !self.decide(people, &call, requirement).await? {
@@ -345,7 +343,7 @@ impl Desk<'_> {
             | Verb::Abandon => {}
         }
         if !matches!(verb, Verb::Confirm | Verb::Fill | Verb::Answer | Verb::Report) {
-            let reason = self.prompt.line("Reason", Some("")).await?;
+            let reason = self.prompt.line("Reason (may be empty)", Some("")).await?;
             args.reason = (!reason.is_empty()).then_some(reason);
         }
         let reply = decide::decide(self.session, args).await?;
@@ -377,14 +375,13 @@ fn pause(session: &Session, people: &People, call: &Call, requirements: &[Requir
     words.push_str(&head(session, call));
     for (place, requirement) in requirements.iter().enumerate() {
         words.push('\n');
-        if requirements.len() > 1 {
-            let _ = writeln!(words, "  {}.", place + 1);
-        }
-        words.push_str(&requirement::question(
-            call,
-            requirement,
-            &requirement::asked(people, call, requirement),
-        ));
+        let mark = if requirements.len() > 1 {
+            format!("{}. ", place + 1)
+        } else {
+            String::new()
+        };
+        let asked = requirement::asked(people, call, requirement);
+        words.push_str(&requirement::question(call, requirement, &asked, &mark));
     }
     words.push('\n');
     words

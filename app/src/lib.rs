@@ -41,6 +41,8 @@ mod requirement;
 mod session;
 mod show;
 mod stage;
+#[cfg(test)]
+mod tests;
 mod text;
 mod tools;
 

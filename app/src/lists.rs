@@ -5,7 +5,7 @@
 use std::fmt::Write as _;
 
 use countersign::store::RunRow;
-use countersign::{Call, Phase};
+use countersign::{Call, Error, Phase};
 use serde_json::{Value, json};
 
 use crate::cli::{InboxArgs, LogArgs, RunsArgs};
@@ -29,7 +29,16 @@ pub(crate) async fn inbox(session: &Session, args: InboxArgs) -> Result<Reply, F
         many => format!("{many} things wait for {}.\n", args.by),
     };
     for requirement in &found {
-        let call = desk.call(requirement.call).await?;
+        let call = match desk.call(requirement.call).await {
+            Ok(call) => call,
+            // One call that cannot be read must not hide all others; `show` says what is wrong with it.
+            Err(error @ (Error::Call { .. } | Error::Damaged { .. })) => {
+                told.push('\n');
+                told.push_str(&text::wrapped(&text::shown(&error.to_string()), "  ", "  "));
+                continue;
+            }
+            Err(error) => return Err(error.into()),
+        };
         let stale = session.is_stale(&call);
         items.push(requirement::listed_json(requirement, stale));
         told.push('\n');
@@ -61,16 +70,32 @@ pub(crate) async fn runs(session: &Session, args: RunsArgs) -> Result<Reply, Fai
     let mut items = Vec::new();
     let mut table = Vec::new();
     for row in &rows {
-        let calls = engine.calls_of(row.id).await?;
-        let status = status(&calls);
+        let (calls, status) = match engine.calls_of(row.id).await {
+            Ok(calls) => {
+                let status = status(&calls);
+                (calls, status)
+            }
+            Err(Error::Call { id, .. }) => {
+                table.push(vec![
+                    moment(row),
+                    format!("{id} cannot be read; asked by {}", row.requester),
+                ]);
+                (Vec::new(), "damaged")
+            }
+            Err(error) => return Err(error.into()),
+        };
         items.push(run_json(row, &calls, status));
         for call in &calls {
             table.push(vec![
-                text::moment(&row.created.to_string())[5..16].to_owned(),
-                call.id().to_string(),
-                call.requester().to_string(),
-                format!("{} {}", call.tool(), standing(call)),
+                moment(row),
+                format!(
+                    "{} {}, asked by {}",
+                    call.tool(),
+                    standing(call),
+                    call.requester()
+                ),
             ]);
+            table.push(vec![String::new(), call.id().to_string()]);
         }
     }
     let mut told = if table.is_empty() {
@@ -86,6 +111,14 @@ pub(crate) async fn runs(session: &Session, args: RunsArgs) -> Result<Reply, Fai
         );
     }
     Ok(Reply::done(json!({"items": items, "next": next}), told))
+}
+
+/// Month, day, hour and minute.
+fn moment(row: &RunRow) -> String {
+    text::moment(&row.created.to_string())
+        .get(5..16)
+        .unwrap_or_default()
+        .to_owned()
 }
 
 fn run_json(row: &RunRow, calls: &[Call], status: &str) -> Value {

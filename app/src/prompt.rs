@@ -189,3 +189,34 @@ impl<'a> Field<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[track_caller]
+    fn check(schema: &Value, said: &str, expected: &Result<Value, &str>) {
+        let field = Field {
+            name: "x",
+            description: "",
+            required: true,
+            schema,
+        };
+        assert_eq!(field.read(said), expected.clone().map_err(str::to_owned));
+    }
+
+    #[test]
+    fn what_is_typed_becomes_a_value_of_the_field() {
+        check(&json!({"type": "string"}), "50", &Ok(json!("50")));
+        check(&json!({"type": "integer"}), "50", &Ok(json!(50)));
+        check(&json!({"type": "integer"}), "5.5", &Err("expected whole number"));
+        check(&json!({"type": "integer"}), "", &Err("this one is needed"));
+        check(&json!({"type": ["number", "null"]}), "5.5", &Ok(json!(5.5)));
+        check(&json!({"type": "boolean"}), "yes", &Err("expected true or false"));
+        check(&json!({"enum": ["low", "high"]}), "high", &Ok(json!("high")));
+        check(&json!({"oneOf": [{"const": "low"}]}), "very", &Err("one of low"));
+        check(&json!({"type": "array"}), "[1]", &Ok(json!([1])));
+    }
+}

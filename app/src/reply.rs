@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::failure::Failure;
 use crate::requirement;
-use crate::session::Session;
+use crate::session::{Session, quoted};
 use crate::text;
 
 /// It is done, or the list is printed.
@@ -308,7 +308,7 @@ fn stale_words(session: &Session, call: &Call) -> String {
         "  ",
     );
     if let Some(requirement) = call.reask() {
-        let line = format!("reask --as {}", call.requester());
+        let line = format!("reask --as {}", quoted(call.requester().as_str()));
         words.push_str(&requirement::command(session, &requirement.id.to_string(), &line));
     }
     words

@@ -7,7 +7,7 @@ use countersign::{Call, Requirement, RequirementKind};
 use serde_json::{Value, json};
 
 use crate::people::People;
-use crate::session::{Session, now};
+use crate::session::{Session, now, quoted};
 use crate::text;
 use crate::tools::condition;
 
@@ -42,9 +42,9 @@ pub(crate) fn listed_json(requirement: &Requirement, stale: bool) -> Value {
 /// What is asked, of whom, how long, and the commands that answer.
 pub(crate) fn words(session: &Session, people: &People, call: &Call, requirement: &Requirement) -> String {
     let asked = asked(people, call, requirement);
-    let mut words = question(call, requirement, &asked);
-    let by = asked.first().map_or("ACTOR", String::as_str);
-    let line = answer(requirement, by);
+    let mut words = question(call, requirement, &asked, "");
+    let by = asked.first().map_or_else(|| "ACTOR".to_owned(), |it| quoted(it));
+    let line = answer(requirement, &by);
     words.push_str(&command(session, &requirement.id.to_string(), &line));
     let _ = writeln!(words, "    ({})", alternatives(requirement.kind));
     words
@@ -73,8 +73,8 @@ pub(crate) fn asked(people: &People, call: &Call, requirement: &Requirement) -> 
 }
 
 /// What is asked, of whom, why, how long.
-pub(crate) fn question(call: &Call, requirement: &Requirement, asked: &[String]) -> String {
-    let mut words = text::wrapped(&sentence(requirement, asked), "  ", "  ");
+pub(crate) fn question(call: &Call, requirement: &Requirement, asked: &[String], mark: &str) -> String {
+    let mut words = text::wrapped(&sentence(requirement, asked), &format!("  {mark}"), "  ");
     for origin in origins(call, requirement) {
         words.push_str(&text::wrapped(&because(origin), "    ", "    "));
     }
