@@ -29,7 +29,10 @@ pub(crate) struct Turned {
 }
 
 /// What to do with a call that was just loaded.
-#[expect(clippy::large_enum_variant, reason = "made once per turn and taken apart at once")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "made once per turn and taken apart at once"
+)]
 pub(crate) enum Move {
     /// Nothing.
     Leave,
@@ -150,6 +153,14 @@ impl Inner {
             return Err(error);
         }
         Ok(Some(now))
+    }
+
+    /// The call as it is now, if it is what its records say. Asked where no claim will ask later.
+    pub(crate) async fn as_recorded(&self, mut loaded: Loaded) -> Result<Loaded, Error> {
+        while let Some(now) = self.check_against_records(&loaded).await? {
+            loaded = now;
+        }
+        Ok(loaded)
     }
 
     async fn compare_with_records(&self, call: &Call) -> Result<(), Error> {
