@@ -158,6 +158,14 @@ impl Desk {
             Err(Error::UnknownCall(_)) => return inner.refuse_unknown(decision.on, &by).await,
             Err(error) => return Err(error),
         };
+        // Whatever is decided before the claim is compared with the records there. After it, or for a tool
+        // that nobody claims, this is the only look.
+        let loaded = match loaded.call.phase() {
+            Phase::Executing { .. } | Phase::External { .. } | Phase::InDoubt { .. } => {
+                inner.as_recorded(loaded).await?
+            }
+            _ => loaded,
+        };
         // Roles are those of now, whoever changed them: a console may live for months.
         inner.directory.refreshed(&*inner.store).await?;
         let turned = inner.decided(loaded, &decision, &by).await?;
@@ -197,7 +205,7 @@ impl Desk {
     /// with the role `reporter`, and only while the result is awaited. The token is shown once.
     pub async fn issue_token(&self, call: CallId, by: &Identity) -> Result<Result<String, Refusal>, Error> {
         let inner = &*self.0;
-        let loaded = inner.load(call).await?;
+        let loaded = inner.as_recorded(inner.load(call).await?).await?;
         inner.directory.refreshed(&*inner.store).await?;
         let token = random_token();
         let hash = token_hash(&token);

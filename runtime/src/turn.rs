@@ -157,6 +157,14 @@ impl Inner {
         Ok(Some(now))
     }
 
+    /// The call as it is now, if it is what its records say. Asked where no claim will ask later.
+    pub(crate) async fn as_recorded(&self, mut loaded: Loaded) -> Result<Loaded, Error> {
+        while let Some(now) = self.check_against_records(&loaded).await? {
+            loaded = now;
+        }
+        Ok(loaded)
+    }
+
     async fn compare_with_records(&self, call: &Call) -> Result<(), Error> {
         let id = *call.id();
         let damaged = |why: String| Error::Damaged { id, why };

@@ -248,6 +248,12 @@ impl Worker {
             };
             return Ok(Claimed::Refused(loaded.call, refusal));
         }
+        if *loaded.call.idempotent() && !(entry.descriptor)().hints.idempotent {
+            return Err(Error::Damaged {
+                id: *loaded.call.id(),
+                why: format!("it says that `{}` is idempotent, which it is not", entry.name),
+            });
+        }
         if let Some(now) = inner.check_against_records(&loaded).await? {
             return Ok(Claimed::Moved(now));
         }

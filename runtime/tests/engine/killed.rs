@@ -273,6 +273,8 @@ async fn at_random_instants() {
     let mut random = Random::seeded("killed at random");
     let mut scene = Scene::new().await;
     let (pace, said) = pace(&scene);
+    // On a machine that was busy just then it says little about how long a flow takes.
+    let pace = pace.min(Duration::from_millis(250));
     let lines = u64::try_from(said.len()).unwrap();
     scene.inherit(&said, "measured").await;
     for round in 0..rounds {

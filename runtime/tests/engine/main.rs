@@ -3,10 +3,13 @@
 mod combinations;
 mod crash;
 mod crowd;
+mod damage;
+mod disk;
 mod flows;
 mod killed;
 mod process;
 mod races;
+mod redeploy;
 mod stores;
 mod story;
 mod world;
