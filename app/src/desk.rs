@@ -139,7 +139,8 @@ impl Desk<'_> {
     /// Asks for an actor.
     async fn who(&mut self, people: &People, question: &str, likely: Option<&str>) -> Result<ActorId, Stop> {
         let known: Vec<String> = people.all().map(|(id, _)| id.to_string()).collect();
-        if likely.is_none() {
+        let choosing = likely.is_none();
+        if choosing {
             let rows: Vec<Vec<String>> = people
                 .all()
                 .map(|(id, it)| {
@@ -160,6 +161,13 @@ impl Desk<'_> {
         loop {
             let said = self.prompt.line(question, likely.as_deref()).await?;
             match ActorId::new(&said) {
+                // Whoever signs off may be anybody, to see what is refused; whoever sits here is somebody.
+                Ok(id) if choosing && !known.contains(&said) => {
+                    print(&format!(
+                        "  Nobody knows an actor {}; take one of the list.\n",
+                        text::shown(id.as_str())
+                    ))?;
+                }
                 Ok(id) => return Ok(id),
                 Err(error) => print(&format!("  {}\n", text::shown(&error.to_string())))?,
             }

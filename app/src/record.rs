@@ -119,6 +119,7 @@ impl Record {
             "audited.started" => format!("started {tool}{}", plain("args")),
             "audited.returned" => format!("{tool} returned{}", plain("result")),
             "audited.failed" => format!("{tool} failed{}", plain("error")),
+            "audited.blocked" => format!("{tool} was not run{}", plain("error")),
             "policy.changed" => "the policy was loaded".to_owned(),
             other => text::shown(other).into_owned(),
         };

@@ -2,8 +2,9 @@
 //!
 //! `started` is with the operating system before the function starts, how it ended after it; neither
 //! waits for the disk. If `started` cannot be written, the function does not run. A `started` without
-//! an end means that the process died in between.
+//! an end means that the process died in between. Somebody whom nobody knows runs nothing, on record.
 
+use countersign_core::actor::Kind;
 use countersign_core::audit::{Blob, Draft};
 use countersign_core::call::Outcome;
 use countersign_core::digest::Digest;
@@ -43,6 +44,20 @@ pub(crate) async fn call(entry: &Entry, parts: Parts<'_>) -> Result<Called, Erro
         agent: parts.agent,
         salt: Digest::new(random_bytes()),
     };
+    let actor = inner.directory.refreshed(&*inner.store).await?.actor(by);
+    if actor.kind == Kind::Unknown {
+        let error = format!("nobody knows an actor `{}`", by.id());
+        let salt = Digest::keyed(trail.salt.bytes(), b"error");
+        let words = Blob {
+            salt,
+            content: error.clone(),
+        };
+        inner
+            .store
+            .commit(trail.commit(inner, "audited.blocked", "error", words))
+            .await?;
+        return Ok(Called::Done(Outcome::Blocked { errors: vec![error] }));
+    }
     let shown = Blob {
         salt: trail.salt,
         content: shown(entry, &arguments.value()),
