@@ -38,6 +38,8 @@ pub struct Entry {
     text: OnceLock<String>,
     /// Gated until an engine has looked at the policy: fail closed.
     tier: Tier,
+    /// Whether its body has a time limit.
+    limited: bool,
     /// Whether its schema says more than its types already enforce.
     constrained: OnceLock<bool>,
 }
@@ -50,6 +52,7 @@ impl Entry {
             rendered: OnceLock::new(),
             text: OnceLock::new(),
             tier: Tier::Gated,
+            limited: true,
             constrained: OnceLock::new(),
         }
     }
@@ -60,8 +63,8 @@ impl Entry {
     }
 
     /// Whether its body has a time limit.
-    pub(crate) fn is_limited(&self) -> bool {
-        self.descriptor().timeout.is_some()
+    pub(crate) const fn is_limited(&self) -> bool {
+        self.limited
     }
 
     /// The descriptor as JSON text, written once.
@@ -203,7 +206,9 @@ impl Registry {
     /// Computes once what every tool costs.
     pub(crate) fn set_tiers(&mut self, policy: &Policy) {
         for (name, entry) in &mut self.tools {
-            let gates = &(entry.definition.descriptor)().gates;
+            let descriptor = (entry.definition.descriptor)();
+            let gates = &descriptor.gates;
+            entry.limited = descriptor.timeout.is_some();
             entry.tier =
                 if gates.any() || matches!(entry.definition.body, Body::None) || policy.demands(name).any() {
                     Tier::Gated

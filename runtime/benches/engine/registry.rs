@@ -2,6 +2,7 @@
 
 use std::hint::black_box;
 
+use countersign::__private::{Cell, ParameterSpec, Probe, Spec};
 use countersign::Tool;
 use countersign::core::tool::Definition;
 use countersign::prelude::*;
@@ -12,8 +13,25 @@ use crate::dispatch::add;
 
 const TOOLS: usize = 10_000;
 
-/// Definitions that differ in their names only. That all share one descriptor leaves the schemas out of
-/// the measurement, as they are made on first use and not at start-up.
+/// What `#[tool]` writes for a function of three documented parameters.
+static SPEC: Spec = Spec {
+    name: "restart",
+    description: &["Restart a service."],
+    parameters: &[
+        ParameterSpec::new("service", &["Which one."], Probe::<String>::FACTS),
+        ParameterSpec::new("after_ms", &["When."], Probe::<u64>::FACTS),
+        ParameterSpec::new("note", &["Why."], Probe::<Option<String>>::FACTS),
+    ],
+    ..Spec::EMPTY
+};
+
+/// A cell that holds nothing yet. Leaked, as cells live as long as the program.
+fn fresh() -> &'static Cell {
+    Box::leak(Box::new(Cell::new()))
+}
+
+/// Definitions that differ in their names only. They share one descriptor, so that making 10,000 of them
+/// is not in `start_up`: it is 10,000 times what `descriptor` says.
 fn definitions() -> Vec<&'static Definition> {
     let template = add::definition();
     let definition = |number: usize| -> &'static Definition {
@@ -48,6 +66,9 @@ pub(crate) fn all(criterion: &mut Criterion) {
         .enable_all()
         .build()
         .expect("a runtime");
+    group.bench_function("descriptor", |it| {
+        it.iter(|| fresh().descriptor(black_box(&SPEC), None).digest())
+    });
     group.sample_size(20);
     group.bench_function("start_up", |it| {
         it.iter_batched(
