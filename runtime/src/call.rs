@@ -262,8 +262,13 @@ async fn gated(entry: &Entry, call: CallBuilder<'_>) -> Result<Called, Error> {
         } else {
             inner.directory.last()
         };
-        let agent = parts.agent.map(|it| directory.agent(it.id()));
-        let opening = opening(inner, entry, &directory, &arguments, directory.actor(by), agent)?;
+        let requester = directory.actor(by);
+        // An agent that calls for itself is its own acting agent: whoever owns it stands behind the call.
+        let acting = parts
+            .agent
+            .or_else(|| (requester.kind == Kind::Agent).then_some(by));
+        let agent = acting.map(|it| directory.agent(it.id()));
+        let opening = opening(inner, entry, &directory, &arguments, requester, agent)?;
         let step = Call::open(opening, inner.clock.now());
         let commit = opening_commit(
             inner,
@@ -335,6 +340,12 @@ fn opening(
     let mut blocked = Vec::new();
     if requester.kind == Kind::Unknown {
         blocked.push(format!("nobody knows an actor `{}`", requester.id));
+    }
+    if requester.kind == Kind::Agent && agent.as_ref().is_some_and(|it| it.id != requester.id) {
+        blocked.push(format!(
+            "`{}` is an agent, and another agent makes this call; make it on behalf of a person",
+            requester.id
+        ));
     }
     let (gates, rules) = if let Some(gate) = descriptor.gates.frozen_input(patience) {
         // The arguments are not complete: only what the model gave can be checked.
