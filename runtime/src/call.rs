@@ -20,7 +20,7 @@ use crate::directory::Directory;
 use crate::engine::{Engine, Inner, Waiting, random_bytes};
 use crate::error::Error;
 use crate::identity::Identity;
-use crate::invoke;
+use crate::invoke::{self, Panicked};
 use crate::judge::{can_be_met, judge};
 use crate::registry::{Entry, Tier};
 use crate::store::{CallWrite, Commit, Committed, Durability, RunRow};
@@ -179,7 +179,10 @@ fn in_place(entry: &Entry, call: &CallBuilder<'_>) -> Result<Called, Error> {
         by: call.by.map(Identity::id),
         id: None,
     };
-    returned(invoke::run_in_place(|| body(text, &scope)))
+    match invoke::run_in_place(|| body(text, &scope)) {
+        Ok(said) => returned(said),
+        Err(Panicked(error)) => Ok(failed(error, Effect::Unknown)),
+    }
 }
 
 pub(crate) fn returned(said: Result<String, Failure>) -> Result<Called, Error> {
@@ -190,14 +193,14 @@ pub(crate) fn returned(said: Result<String, Failure>) -> Result<Called, Error> {
         })),
         Err(Failure::Arguments(errors)) => Err(Error::Arguments(errors)),
         Err(failure @ Failure::State(_)) => Err(Error::Failed(failure)),
-        Err(failure @ Failure::Failed(_)) => Ok(failed(&failure, Effect::Reported)),
-        Err(failure @ Failure::Output(_)) => Ok(failed(&failure, Effect::Unknown)),
+        Err(failure @ Failure::Failed(_)) => Ok(failed(failure.to_string(), Effect::Reported)),
+        Err(failure @ Failure::Output(_)) => Ok(failed(failure.to_string(), Effect::Unknown)),
     }
 }
 
-fn failed(failure: &Failure, effect: Effect) -> Called {
+fn failed(error: String, effect: Effect) -> Called {
     Called::Done(Outcome::Failed {
-        error: failure.to_string(),
+        error,
         effect,
         source: Source::Tool,
     })
@@ -259,8 +262,13 @@ async fn gated(entry: &Entry, call: CallBuilder<'_>) -> Result<Called, Error> {
         } else {
             inner.directory.last()
         };
-        let agent = parts.agent.map(|it| directory.agent(it.id()));
-        let opening = opening(inner, entry, &directory, &arguments, directory.actor(by), agent)?;
+        let requester = directory.actor(by);
+        // An agent that calls for itself is its own acting agent: whoever owns it stands behind the call.
+        let acting = parts
+            .agent
+            .or_else(|| (requester.kind == Kind::Agent).then_some(by));
+        let agent = acting.map(|it| directory.agent(it.id()));
+        let opening = opening(inner, entry, &directory, &arguments, requester, agent)?;
         let step = Call::open(opening, inner.clock.now());
         let commit = opening_commit(
             inner,
@@ -332,6 +340,12 @@ fn opening(
     let mut blocked = Vec::new();
     if requester.kind == Kind::Unknown {
         blocked.push(format!("nobody knows an actor `{}`", requester.id));
+    }
+    if requester.kind == Kind::Agent && agent.as_ref().is_some_and(|it| it.id != requester.id) {
+        blocked.push(format!(
+            "`{}` is an agent, and another agent makes this call; make it on behalf of a person",
+            requester.id
+        ));
     }
     let (gates, rules) = if let Some(gate) = descriptor.gates.frozen_input(patience) {
         // The arguments are not complete: only what the model gave can be checked.

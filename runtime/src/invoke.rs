@@ -51,10 +51,10 @@ pub(crate) enum Ended {
 }
 
 /// What a function said, or that it panicked.
-type Said = Result<Result<String, Failure>, Panicked>;
+pub(crate) type Said = Result<Result<String, Failure>, Panicked>;
 
 /// The function panicked; what it did until then nobody knows.
-pub(crate) struct Panicked(String);
+pub(crate) struct Panicked(pub(crate) String);
 
 impl Panicked {
     fn new(payload: &(dyn Any + Send)) -> Self {
@@ -159,11 +159,8 @@ pub(crate) async fn run_now(
 }
 
 /// Runs a sync function here and now.
-pub(crate) fn run_in_place(body: impl FnOnce() -> Result<String, Failure>) -> Result<String, Failure> {
-    match caught(body) {
-        Ok(said) => said,
-        Err(Panicked(error)) => Err(Failure::Failed(error)),
-    }
+pub(crate) fn run_in_place(body: impl FnOnce() -> Result<String, Failure>) -> Said {
+    caught(body)
 }
 
 fn caught<T>(work: impl FnOnce() -> T) -> Result<T, Panicked> {

@@ -285,17 +285,20 @@ impl Policy {
                 ));
             }
         }
-        for gate in &tool.gates.approvals {
-            match members.get(&gate.pool) {
+        let ruled = self.rules_for(tool.name.as_str()).flat_map(|it| &it.approvals);
+        let asked: BTreeSet<_> = ruled
+            .map(|it| (&it.pool, it.quorum))
+            .chain(tool.gates.approvals.iter().map(|it| (&it.pool, it.quorum)))
+            .collect();
+        for (pool, quorum) in asked {
+            match members.get(pool) {
                 None => errors.push(format!(
-                    "`{}` needs pool `{}`, and the policy has none of that name; add it under [pools]",
-                    tool.name, gate.pool
+                    "`{}` needs pool `{pool}`, and the policy has none of that name; add it under [pools]",
+                    tool.name
                 )),
-                Some(people) if people.len() < usize::from(gate.quorum) => errors.push(format!(
-                    "`{}` needs {} of pool `{}`, which has {} members; it could never be approved",
+                Some(people) if people.len() < usize::from(quorum) => errors.push(format!(
+                    "`{}` needs {quorum} of pool `{pool}`, which has {} members; it could never be approved",
                     tool.name,
-                    gate.quorum,
-                    gate.pool,
                     people.len()
                 )),
                 Some(_) => {}

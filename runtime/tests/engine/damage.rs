@@ -201,6 +201,20 @@ async fn edited_columns() {
     .await;
 }
 
+/// A row that cannot even be listed.
+#[tokio::test]
+async fn columns_that_are_no_names() {
+    for name in ["tool", "requester", "run"] {
+        check(
+            name,
+            "confirm",
+            |db, bad, _| column(db, *bad.id(), name, "no such name!"),
+            "the store is damaged",
+        )
+        .await;
+    }
+}
+
 #[tokio::test]
 async fn a_call_moved_past_its_gates() {
     for phase in ["confirm", "approve"] {
