@@ -182,7 +182,7 @@ fn report_cpu(runtime: &tokio::runtime::Runtime, bench: &Bench) {
             bench.cycle().await;
         }
     });
-    let (stats, used) = (bench.store.stats(), cpu() - before.1);
+    let (stats, used) = (bench.store.stats(), cpu().saturating_sub(before.1));
     println!(
         "gated_cycle/alone: {:.3} ms CPU per cycle, {:.2} commits and {:.2} flushes per cycle",
         used.as_secs_f64() * 1000.0 / f64::from(CYCLES),

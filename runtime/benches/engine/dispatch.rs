@@ -176,7 +176,7 @@ pub(crate) fn all(criterion: &mut Criterion) {
         });
     });
     group.bench_function("countersign", |it| {
-        it.iter(|| dispatched(&engine, "place_order", ORDER))
+        it.iter(|| dispatched(&engine, "place_order", ORDER));
     });
     group.finish();
 }

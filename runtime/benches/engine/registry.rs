@@ -58,7 +58,7 @@ pub(crate) fn all(criterion: &mut Criterion) {
             names.iter().enumerate().map(|(at, it)| (*it, at)).collect();
         it.iter(|| {
             place = (place + 7919) % TOOLS;
-            map.get(black_box(names[place])).is_some()
+            map.contains_key(black_box(names[place]))
         });
     });
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -67,7 +67,7 @@ pub(crate) fn all(criterion: &mut Criterion) {
         .build()
         .expect("a runtime");
     group.bench_function("descriptor", |it| {
-        it.iter(|| fresh().descriptor(black_box(&SPEC), None).digest())
+        it.iter(|| fresh().descriptor(black_box(&SPEC), None).digest());
     });
     group.sample_size(20);
     group.bench_function("start_up", |it| {
