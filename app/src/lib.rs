@@ -153,6 +153,15 @@ impl App {
             }
         };
         let json = cli.json;
+        // What a worker cannot run, it says in its log; nobody else would tell.
+        let log = tracing_subscriber::fmt().with_max_level(tracing_subscriber::filter::LevelFilter::WARN);
+        // A program that has set its own up keeps it.
+        let _ = log
+            .with_writer(std::io::stderr)
+            .with_ansi(false)
+            .with_target(false)
+            .without_time()
+            .try_init();
         match Box::pin(self.answered(cli)).await {
             Ok(code) => ExitCode::from(code),
             Err(failure) => failure.told(json),

@@ -24,10 +24,19 @@ pub(crate) async fn show(session: &Session, args: ShowArgs) -> Result<Reply, Fai
         }
     }
     let call = desk.call(args.call).await?;
+    let damaged = desk.check(args.call).await.err().map(|it| it.to_string());
     let records = record::of_call(session, args.call).await?;
     let words = record::words(session, &records).await?;
     let reply = session.reply(&call, None).await?;
     let mut told = String::new();
+    if let Some(damaged) = &damaged {
+        told.push_str(&text::wrapped(
+            &format!("Damaged: {}", text::shown(damaged)),
+            "",
+            "",
+        ));
+        told.push('\n');
+    }
     if let Phase::Closed { outcome } = call.phase() {
         let _ = write!(
             told,
@@ -52,6 +61,7 @@ pub(crate) async fn show(session: &Session, args: ShowArgs) -> Result<Reply, Fai
     let mut json = call_json(session, &call);
     if let Some(fields) = json.as_object_mut() {
         fields.insert("answer".to_owned(), reply.json);
+        fields.insert("damaged".to_owned(), damaged.into());
         fields.insert(
             "records".to_owned(),
             records.into_iter().map(|it| it.entry).collect(),

@@ -263,6 +263,16 @@ impl Desk {
         }
     }
 
+    /// Compares what is stored of a call with its own records, as every claim does before it runs.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Damaged`] if they differ: somebody edited the store, or a part of it is lost.
+    pub async fn check(&self, id: CallId) -> Result<(), Error> {
+        let loaded = self.0.load(id).await?;
+        self.0.as_recorded(loaded).await.map(|_| ())
+    }
+
     /// One call as it is now.
     pub async fn call(&self, id: CallId) -> Result<Call, Error> {
         Ok(self.0.load(id).await?.call)
