@@ -44,6 +44,8 @@ pub const CALL_VERSION: u32 = 1;
 pub const MOST_ROUNDS: u32 = 32;
 /// How often a tool that is `idempotent` is claimed before a person must look.
 pub const MOST_CLAIMS: u16 = 3;
+/// How many lost votes one record can name. If more are lost at once, all votes are void.
+pub const MOST_VOID: usize = 16;
 /// How many tokens for reporting one call may be issued.
 pub const MOST_TOKENS: usize = 8;
 /// The longest reason or message that is kept, in bytes; longer ones are cut.
@@ -53,6 +55,13 @@ pub const MOST_WORDS: usize = 4096;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Seal(Digest);
+
+impl Seal {
+    /// The bytes.
+    pub const fn bytes(&self) -> &[u8; 32] {
+        self.0.bytes()
+    }
+}
 
 impl fmt::Display for Seal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -94,11 +103,15 @@ pub struct Call {
     rules: Digest,
     /// Counts the seals, so that what was shown before a change is never what is shown after it.
     round: u32,
+    /// The commitment to the arguments that were sealed; it stays when secrets are wiped.
+    committed: Digest,
     seal: Seal,
     past_seals: Vec<Seal>,
     phase: Phase,
     votes: BTreeSet<Vote>,
     claims: u16,
+    /// Counts the doubts, so that what settled one is never taken to settle the next.
+    doubts: u16,
     tokens: Vec<Digest>,
     decided: Vec<Decided>,
 }
@@ -203,6 +216,7 @@ impl Call {
             gates: opening.gates,
             rules: opening.rules,
             round: 0,
+            committed: Digest::default(),
             seal: Seal(Digest::default()),
             past_seals: Vec::new(),
             phase: Phase::Cleared {
@@ -210,10 +224,12 @@ impl Call {
             },
             votes: BTreeSet::new(),
             claims: 0,
+            doubts: 0,
             tokens: Vec::new(),
             decided: Vec::new(),
         };
-        call.seal = call.computed_seal();
+        call.committed = call.commitment();
+        call.seal = call.sealed(call.committed);
         let arguments = call.shown();
         if errors.is_empty() {
             call.phase = match &call.gates.user_input {
@@ -315,8 +331,12 @@ impl Call {
     }
 
     /// SHA-256 over exactly what is shown and will run.
-    fn computed_seal(&self) -> Seal {
+    fn sealed(&self, commitment: Digest) -> Seal {
         let gates = serde_json::to_string(&self.gates).unwrap_or_default();
+        // Who stands behind it, whether it may be repeated and what is hidden decide what may happen to it:
+        // in an edited row they must not differ unseen.
+        let options =
+            serde_json::to_string(&(&self.agent, self.idempotent, &self.secrets)).unwrap_or_default();
         Seal(Digest::of(
             "countersign/seal/1",
             &[
@@ -324,10 +344,11 @@ impl Call {
                 &self.id.bytes(),
                 self.tool.as_str().as_bytes(),
                 self.descriptor.bytes(),
-                self.commitment().bytes(),
+                commitment.bytes(),
                 gates.as_bytes(),
                 self.rules.bytes(),
                 self.requester.as_str().as_bytes(),
+                options.as_bytes(),
                 &self.round.to_be_bytes(),
             ],
         ))
@@ -335,12 +356,21 @@ impl Call {
 
     /// Whether what is stored is still what was sealed.
     pub fn is_as_sealed(&self) -> bool {
-        self.computed_seal() == self.seal
+        self.commitment() == self.committed && self.sealed(self.committed) == self.seal
     }
 
-    /// HMAC of the canonical arguments under the call's salt.
+    /// HMAC of the canonical arguments under a key of these arguments alone.
     fn commitment(&self) -> Digest {
-        Digest::keyed(self.salt.bytes(), self.arguments.as_str().as_bytes())
+        Digest::keyed(
+            self.key_of_arguments().bytes(),
+            self.arguments.as_str().as_bytes(),
+        )
+    }
+
+    /// Blobs hold keys. None of them is the call's salt, or one blob that stays would give away the keys
+    /// of those that were erased.
+    fn key_of_arguments(&self) -> Digest {
+        Digest::keyed(self.salt.bytes(), format!("arguments/{}", self.round).as_bytes())
     }
 
     /// Seals anew: what was shown before is stale, what was voted is void.
@@ -348,7 +378,10 @@ impl Call {
         self.past_seals.push(self.seal);
         self.round = self.round.saturating_add(1);
         self.votes.clear();
-        self.seal = self.computed_seal();
+        // Whoever holds a token knows what became of the old arguments, not of the new ones.
+        self.tokens.clear();
+        self.committed = self.commitment();
+        self.seal = self.sealed(self.committed);
     }
 
     /// The arguments as people may see them, with `secret` values replaced.
@@ -371,23 +404,23 @@ impl Call {
 
     /// The blob of what is shown.
     fn shown(&self) -> Blob {
-        // A blob with the call's own salt in it and the commitment to all arguments in the entry would
-        // let a secret be guessed; without secrets it lets the auditor check the commitment.
+        let content = self.shown_arguments().to_string();
+        // A blob with the key of the commitment to all arguments would let a secret be guessed; without
+        // secrets it lets the auditor check the commitment.
         let salt = if self.secrets.is_empty() {
-            self.salt
+            self.key_of_arguments()
         } else {
-            self.derived_salt("shown")
+            self.key_of_words("shown", &content)
         };
-        Blob {
-            salt,
-            content: self.shown_arguments().to_string(),
-        }
+        Blob { salt, content }
     }
 
-    fn derived_salt(&self, purpose: &str) -> Digest {
+    /// A key for these words alone.
+    fn key_of_words(&self, purpose: &str, words: &str) -> Digest {
+        let when = format!("{purpose}/{}/{}", self.round, self.updated.millis());
         Digest::keyed(
             self.salt.bytes(),
-            format!("{purpose}/{}/{}", self.round, self.updated.millis()).as_bytes(),
+            Digest::of("countersign/words/1", &[when.as_bytes(), words.as_bytes()]).bytes(),
         )
     }
 
@@ -398,6 +431,23 @@ impl Call {
                 deadline: now.after(gate.expires_in),
             },
             None => self.after_confirmation(now, deadline),
+        }
+    }
+
+    /// The first gate of a call whose gates have changed. What was filled in stays; fields that only the
+    /// new gates ask for are asked before anything else.
+    fn next_gate(&self, before: &Gates, now: Timestamp, deadline: Timestamp) -> Phase {
+        let asked = |field| {
+            before
+                .user_input
+                .as_ref()
+                .is_some_and(|it| it.fields.contains(field))
+        };
+        match &self.gates.user_input {
+            Some(gate) if !gate.fields.iter().all(asked) => Phase::Input {
+                deadline: now.after(gate.expires_in),
+            },
+            Some(_) | None => self.first_gate(now, deadline),
         }
     }
 
@@ -419,9 +469,19 @@ impl Call {
             Some(gate) if !gate.handoff => Phase::External {
                 receipt: None,
                 deadline: now.after(gate.expires_in),
+                cleared: deadline,
             },
             Some(_) | None => Phase::Cleared { deadline },
         }
+    }
+
+    /// It may have run, and nobody knows. `cleared` is the deadline it was cleared with.
+    fn fall_into_doubt(&mut self, claim: Option<Claim>, cleared: Timestamp) {
+        self.doubts = self.doubts.saturating_add(1);
+        self.phase = Phase::InDoubt {
+            claim,
+            deadline: cleared,
+        };
     }
 
     /// Closes, and wipes what nobody may see.
@@ -438,6 +498,31 @@ impl Call {
                 .agent
                 .as_ref()
                 .is_some_and(|it| it.id == *actor || it.owner.as_ref() == Some(actor))
+    }
+
+    /// Whether the tool, or the outside system, may have acted although the outcome says nothing of a run:
+    /// it was claimed or in doubt before, and nobody has said what became of that.
+    pub const fn may_have_run(&self) -> bool {
+        let told = match &self.phase {
+            Phase::Closed { outcome } => match outcome {
+                Outcome::Returned { .. } | Outcome::Failed { .. } => true,
+                Outcome::Answered { .. }
+                | Outcome::Rejected { .. }
+                | Outcome::Blocked { .. }
+                | Outcome::Expired
+                | Outcome::Cancelled { .. }
+                | Outcome::Abandoned { .. } => false,
+            },
+            Phase::Input { .. }
+            | Phase::Gating { .. }
+            | Phase::Confirm { .. }
+            | Phase::Approve { .. }
+            | Phase::Cleared { .. }
+            | Phase::Executing { .. }
+            | Phase::External { .. }
+            | Phase::InDoubt { .. } => false,
+        };
+        !told && (self.claims > 0 || self.doubts > 0)
     }
 
     /// How many votes a gate has.
@@ -501,6 +586,8 @@ readable! {
     votes: BTreeSet<Vote>;
     /// How often it was claimed.
     claims: u16;
+    /// How often nobody knew whether it had run.
+    doubts: u16;
     /// The seals it had before, oldest first.
     past_seals: Vec<Seal>;
 }

@@ -314,20 +314,45 @@ impl Gates {
 
     /// Whether `other` demands nothing that these gates do not.
     pub fn cover(&self, other: &Self) -> bool {
-        self.without_origins() == self.tightened(other).without_origins()
+        let input = covers(self.user_input.as_ref(), other.user_input.as_ref(), |a, b| {
+            a.expires_in <= b.expires_in && b.fields.iter().all(|it| a.fields.contains(it))
+        });
+        let confirmation = covers(self.confirmation.as_ref(), other.confirmation.as_ref(), |a, b| {
+            a.expires_in <= b.expires_in
+        });
+        let external = covers(self.external.as_ref(), other.external.as_ref(), |a, b| {
+            a.expires_in <= b.expires_in && (b.handoff || !a.handoff)
+        });
+        input && confirmation && external && cover_approvals(&self.approvals, &other.approvals)
     }
+}
 
-    /// What is demanded, without what makes it so.
-    fn without_origins(&self) -> Self {
-        let mut gates = self.clone();
-        gates.user_input.iter_mut().for_each(|it| it.because.clear());
-        gates.confirmation.iter_mut().for_each(|it| it.because.clear());
-        gates.approvals.iter_mut().for_each(|it| it.because.clear());
-        gates.external.iter_mut().for_each(|it| it.because.clear());
-        // Order does not matter, and is not the same after a union.
-        gates.approvals.sort();
-        gates
+fn covers<T>(a: Option<&T>, b: Option<&T>, covers: impl Fn(&T, &T) -> bool) -> bool {
+    match (a, b) {
+        (_, None) => true,
+        (Some(a), Some(b)) => covers(a, b),
+        (None, Some(_)) => false,
     }
+}
+
+/// Whether each gate of `b` has one of its own in `a` that is as strict.
+///
+/// Largest quorum first, each takes the most patient gate that will do: what is left can do more.
+fn cover_approvals(a: &[ApprovalGate], b: &[ApprovalGate]) -> bool {
+    let mut free: Vec<&ApprovalGate> = a.iter().collect();
+    let mut needed: Vec<&ApprovalGate> = b.iter().collect();
+    needed.sort_by_key(|it| std::cmp::Reverse(it.quorum));
+    needed.into_iter().all(|needed| {
+        let best = free
+            .iter()
+            .enumerate()
+            .filter(|(_, it)| {
+                it.pool == needed.pool && it.quorum >= needed.quorum && it.expires_in <= needed.expires_in
+            })
+            .max_by_key(|(_, it)| it.expires_in)
+            .map(|(place, _)| place);
+        best.map(|place| free.swap_remove(place)).is_some()
+    })
 }
 
 fn both<T: Clone>(a: Option<&T>, b: Option<&T>, join: impl Fn(&T, &T) -> T) -> Option<T> {

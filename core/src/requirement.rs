@@ -21,7 +21,7 @@ pub enum Ask {
     Cleared,
     /// An outside system, for the result.
     External,
-    /// An operator, after this many claims.
+    /// An operator, in the doubt of this number, from 1.
     InDoubt(u16),
 }
 
@@ -110,7 +110,7 @@ impl Call {
             Phase::Approve { .. } => (0..self.gates().approvals.len()).map(Ask::Approval).collect(),
             Phase::External { .. } => vec![Ask::External],
             Phase::Cleared { .. } => vec![Ask::Cleared],
-            Phase::InDoubt { .. } => vec![Ask::InDoubt(*self.claims())],
+            Phase::InDoubt { .. } => vec![Ask::InDoubt(*self.doubts())],
             // An early report, before the hand-off has returned, is addressed to the external gate.
             Phase::Executing { .. } if self.gates().external.is_some() => vec![Ask::External],
             Phase::Executing { .. } | Phase::Gating { .. } | Phase::Closed { .. } => Vec::new(),
@@ -286,7 +286,7 @@ impl Call {
     /// Every gate that this call can ever have asked for.
     fn every_ask(&self) -> Vec<Ask> {
         let approvals = (0..crate::gate::MOST_APPROVALS).map(Ask::Approval);
-        let doubts = (0..=*self.claims()).map(Ask::InDoubt);
+        let doubts = (1..=*self.doubts()).map(Ask::InDoubt);
         [Ask::Input, Ask::Confirm, Ask::Cleared, Ask::External]
             .into_iter()
             .chain(approvals)
@@ -303,11 +303,11 @@ fn id(call: CallId, ask: Ask, seal: Seal) -> RequirementId {
         Ask::Approval(place) => format!("approval/{place}"),
         Ask::Cleared => "cleared".to_owned(),
         Ask::External => "external".to_owned(),
-        Ask::InDoubt(claims) => format!("in_doubt/{claims}"),
+        Ask::InDoubt(number) => format!("in_doubt/{number}"),
     };
     let digest = Digest::of(
         "countersign/requirement/1",
-        &[&call.bytes(), gate.as_bytes(), seal.to_string().as_bytes()],
+        &[&call.bytes(), gate.as_bytes(), seal.bytes()],
     );
     let binding = digest
         .bytes()

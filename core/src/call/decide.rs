@@ -27,13 +27,15 @@ fn cut_reason(reason: Option<String>) -> Option<String> {
     reason.map(|it| cut(&it)).filter(|it| !it.trim().is_empty())
 }
 
-/// Recognises the same decision when it comes again.
-pub(super) fn fingerprint(parts: &[&str]) -> Digest {
-    let parts: Vec<&[u8]> = parts.iter().map(|it| it.as_bytes()).collect();
-    Digest::of("countersign/decision/1", &parts)
-}
-
 impl Call {
+    /// Recognises the same decision when it comes again. Keyed, for it may be about a secret that is
+    /// wiped when the call closes, and must not be guessed from what stays.
+    pub(super) fn fingerprint(&self, parts: &[&str]) -> Digest {
+        let parts: Vec<&[u8]> = parts.iter().map(|it| it.as_bytes()).collect();
+        let digest = Digest::of("countersign/decision/1", &parts);
+        Digest::keyed(self.salt.bytes(), digest.bytes())
+    }
+
     pub(super) fn was_decided(&self, on: RequirementId, by: &str, what: Digest) -> bool {
         self.decided
             .iter()
@@ -107,7 +109,7 @@ impl Call {
         arguments: Canonical,
         now: Timestamp,
     ) -> Step {
-        let what = fingerprint(&["fill", arguments.as_str()]);
+        let what = self.fingerprint(&["fill", arguments.as_str()]);
         if self.was_decided(on, by.id.as_str(), what) {
             return self.repeated();
         }
@@ -150,7 +152,7 @@ impl Call {
         reason: Option<String>,
         now: Timestamp,
     ) -> Step {
-        let what = fingerprint(&["confirm"]);
+        let what = self.fingerprint(&["confirm"]);
         if self.was_decided(on, by.id.as_str(), what) {
             return self.repeated();
         }
@@ -187,7 +189,7 @@ impl Call {
         reason: Option<String>,
         now: Timestamp,
     ) -> Step {
-        let what = fingerprint(&["amend", arguments.as_str()]);
+        let what = self.fingerprint(&["amend", arguments.as_str()]);
         if self.was_decided(on, by.id.as_str(), what) {
             return self.repeated();
         }
@@ -236,7 +238,7 @@ impl Call {
         answer: &Canonical,
         now: Timestamp,
     ) -> Step {
-        let what = fingerprint(&["answer", answer.as_str()]);
+        let what = self.fingerprint(&["answer", answer.as_str()]);
         if self.was_decided(on, by.id.as_str(), what) {
             return self.repeated();
         }
@@ -277,7 +279,7 @@ impl Call {
         reason: Option<String>,
         now: Timestamp,
     ) -> Step {
-        let what = fingerprint(&["approve"]);
+        let what = self.fingerprint(&["approve"]);
         if self.was_decided(on, by.id.as_str(), what) {
             return self.repeated();
         }
@@ -359,7 +361,7 @@ impl Call {
         stop_run: bool,
         now: Timestamp,
     ) -> Step {
-        let what = fingerprint(&["reject"]);
+        let what = self.fingerprint(&["reject", if stop_run { "run" } else { "call" }]);
         if self.was_decided(on, by.id.as_str(), what) {
             return self.repeated();
         }
@@ -391,7 +393,7 @@ impl Call {
         reason: Option<String>,
         now: Timestamp,
     ) -> Step {
-        let what = fingerprint(&["reask"]);
+        let what = self.fingerprint(&["reask"]);
         if self.was_decided(on, by.id.as_str(), what) {
             return self.repeated();
         }
@@ -443,11 +445,9 @@ impl Call {
             }
             // The function may be acting: that it should stop is on record, and nothing pretends it did.
             Phase::Executing { .. } => self.accepted(note),
-            Phase::External { deadline, .. } => {
-                self.phase = Phase::InDoubt {
-                    claim: None,
-                    deadline: *deadline,
-                };
+            Phase::External { cleared, .. } => {
+                let cleared = *cleared;
+                self.fall_into_doubt(None, cleared);
                 self.accepted(note)
             }
             Phase::InDoubt { .. } => self.refused(

@@ -4,7 +4,7 @@
 //! lapses and a person decides; the other order could pay a refund twice.
 
 use super::record::{Note, refusal};
-use super::{Call, Claim, Code, Effect, From, MOST_CLAIMS, Outcome, Phase, Source, Step, Vote};
+use super::{Call, Claim, Code, Effect, From, MOST_CLAIMS, MOST_VOID, Outcome, Phase, Source, Step, Vote};
 use crate::actor::Actor;
 use crate::digest::Digest;
 use crate::id::WorkerId;
@@ -55,6 +55,11 @@ impl Call {
             );
         }
         let lost = self.lost_votes(voters);
+        if lost.len() > MOST_VOID {
+            self.reseal();
+            self.phase = self.first_gate(now, deadline);
+            return self.accepted(Note::new("call.votes_voided"));
+        }
         if !lost.is_empty() {
             self.votes.retain(|it| !lost.contains(it));
             self.decided
@@ -100,18 +105,12 @@ impl Call {
 
     /// Runs it again if what was decided still holds; else everything is asked anew.
     pub(super) fn retry(&mut self, voters: &[Actor], now: Timestamp) {
-        let (Phase::InDoubt { deadline, .. }, gates) = (&self.phase, &self.gates) else {
+        let Phase::InDoubt { deadline, .. } = &self.phase else {
             return;
         };
         let deadline = *deadline;
-        if let Some(gate) = gates.external.as_ref().filter(|it| !it.handoff) {
-            // Nothing to run here: the outside system is asked once more.
-            self.phase = Phase::External {
-                receipt: None,
-                deadline: now.after(gate.expires_in),
-            };
-        } else if now < deadline && self.lost_votes(voters).is_empty() {
-            self.phase = Phase::Cleared { deadline };
+        if now < deadline && self.lost_votes(voters).is_empty() {
+            self.phase = self.after_approvals(now, deadline);
         } else {
             self.reseal();
             self.phase = Phase::Gating {
@@ -146,35 +145,29 @@ impl Call {
 
     pub(super) fn returned(mut self, claim: Claim, result: String, now: Timestamp) -> Step {
         let note = Note::new("call.returned").claim(claim).words("result", &result);
-        if !self.is_held_by(claim) {
+        let Some(cleared) = self.cleared_for(claim) else {
             return self.stale_claim(note);
-        }
-        match self.early_report() {
-            Some(report) => {
-                self.close(report);
-                self.accepted(note)
+        };
+        match (self.early_report(), &self.gates.external) {
+            (Some(report), _) => self.close(report),
+            (None, Some(gate)) => {
+                self.phase = Phase::External {
+                    receipt: Some(result),
+                    deadline: now.after(gate.expires_in),
+                    cleared,
+                };
             }
-            None => {
-                match &self.gates.external {
-                    Some(gate) => {
-                        self.phase = Phase::External {
-                            receipt: Some(result),
-                            deadline: now.after(gate.expires_in),
-                        };
-                    }
-                    None => self.close(Outcome::Returned {
-                        result,
-                        source: Source::Tool,
-                    }),
-                }
-                self.accepted(note)
-            }
+            (None, None) => self.close(Outcome::Returned {
+                result,
+                source: Source::Tool,
+            }),
         }
+        self.accepted(note)
     }
 
     pub(super) fn failed(mut self, claim: Claim, error: String, effect: Effect) -> Step {
         let note = Note::new("call.failed").claim(claim).words("error", &error);
-        if !self.is_held_by(claim) {
+        if self.cleared_for(claim).is_none() {
             return self.stale_claim(note);
         }
         match self.early_report() {
@@ -194,21 +187,27 @@ impl Call {
         }
     }
 
-    /// Whether this claim still speaks for the call.
-    fn is_held_by(&self, claim: Claim) -> bool {
+    /// The deadline the call was cleared with, if this claim still speaks for it.
+    fn cleared_for(&self, claim: Claim) -> Option<Timestamp> {
         match &self.phase {
-            Phase::Executing { claim: held, .. }
+            Phase::Executing {
+                claim: held,
+                deadline,
+                ..
+            }
             | Phase::InDoubt {
-                claim: Some(held), ..
-            } => *held == claim,
-            Phase::Input { .. }
+                claim: Some(held),
+                deadline,
+            } if *held == claim => Some(*deadline),
+            Phase::Executing { .. }
+            | Phase::Input { .. }
             | Phase::Gating { .. }
             | Phase::Confirm { .. }
             | Phase::Approve { .. }
             | Phase::Cleared { .. }
             | Phase::External { .. }
-            | Phase::InDoubt { claim: None, .. }
-            | Phase::Closed { .. } => false,
+            | Phase::InDoubt { .. }
+            | Phase::Closed { .. } => None,
         }
     }
 
@@ -277,12 +276,7 @@ impl Call {
                 None if self.idempotent && self.claims < MOST_CLAIMS => {
                     self.phase = Phase::Cleared { deadline }
                 }
-                None => {
-                    self.phase = Phase::InDoubt {
-                        claim: Some(claim),
-                        deadline,
-                    }
-                }
+                None => self.fall_into_doubt(Some(claim), deadline),
             }
         }
         self.accepted(note)

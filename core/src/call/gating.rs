@@ -57,13 +57,16 @@ impl Call {
             From::Filled { .. } | From::Amended { .. } => descriptor == self.descriptor,
             From::Reasked | From::Retried => false,
         };
-        self.gates = if anew { gates } else { self.gates.tightened(&gates) };
+        let before = self.gates.clone();
+        self.gates = if anew { gates } else { before.tightened(&gates) };
+        // What another release of the tool says about repeating it is not known here.
+        self.idempotent &= descriptor == self.descriptor;
         self.descriptor = descriptor;
         self.arguments = arguments;
         self.rules = rules;
         self.reseal();
         match satisfiable {
-            Ok(()) => self.phase = self.first_gate(now, deadline),
+            Ok(()) => self.phase = self.next_gate(&before, now, deadline),
             Err(error) => self.close(Outcome::Blocked { errors: vec![error] }),
         }
         let shown = self.shown();
@@ -91,7 +94,10 @@ impl Call {
             // decision that led here no longer counts as made.
             From::Filled { .. } => self.ask_again(Ask::Input, Phase::Input { deadline }),
             From::Amended { .. } => self.ask_again(Ask::Confirm, Phase::Confirm { deadline }),
-            From::Reasked | From::Retried => self.close(Outcome::Blocked { errors }),
+            From::Reasked => self.close(Outcome::Blocked { errors }),
+            // It may have run before: to say that it was blocked would deny that. Nothing that was decided
+            // holds any more, so another retry asks anew too.
+            From::Retried => self.fall_into_doubt(None, now),
         }
         self.accepted(note)
     }
@@ -127,7 +133,8 @@ impl Call {
                 note,
             );
         }
-        self.gates = self.gates.tightened(gates);
+        let before = self.gates.clone();
+        self.gates = before.tightened(gates);
         self.rules = rules;
         self.reseal();
         // A policy that keeps changing must not keep a call, and its list of seals, growing for ever.
@@ -136,7 +143,7 @@ impl Call {
                 errors: vec![format!("its gates changed more than {MOST_ROUNDS} times")],
             });
         } else {
-            self.phase = self.first_gate(now, now.after(self.patience));
+            self.phase = self.next_gate(&before, now, deadline);
         }
         let shown = self.shown();
         self.accepted(note.arguments(shown))
@@ -164,11 +171,9 @@ impl Call {
                 self.accepted(note)
             }
             // The outside may have acted. Silence does not say that it did not.
-            Phase::External { deadline, .. } => {
-                self.phase = Phase::InDoubt {
-                    claim: None,
-                    deadline: *deadline,
-                };
+            Phase::External { cleared, .. } => {
+                let cleared = *cleared;
+                self.fall_into_doubt(None, cleared);
                 self.accepted(note)
             }
             Phase::Executing { .. } | Phase::InDoubt { .. } | Phase::Closed { .. } => self.out_of_turn(note),

@@ -57,6 +57,8 @@ pub enum Phase {
         receipt: Option<String>,
         /// Until when.
         deadline: Timestamp,
+        /// The deadline it was cleared with: until then, what was decided holds.
+        cleared: Timestamp,
     },
     /// It may have run; nobody knows.
     InDoubt {

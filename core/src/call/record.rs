@@ -38,7 +38,7 @@ impl Note {
 
     /// Who did it.
     pub(super) fn by(self, actor: &Actor) -> Self {
-        let roles: Vec<&str> = actor.roles.iter().map(crate::id::Role::as_str).take(16).collect();
+        let roles = within(2048, actor.roles.iter().map(|it| Value::from(it.as_str())));
         let kind = serde_json::to_value(actor.kind).unwrap_or_default();
         let auth: String = actor.auth.chars().take(256).collect();
         let value = serde_json::json!({"id": actor.id.as_str(), "kind": kind, "auth": auth, "roles": roles});
@@ -159,7 +159,7 @@ impl Call {
             .with("requester", self.requester.as_str())
             .with("phase", self.phase.name())
             .with("seal", self.seal.to_string())
-            .with("args", self.commitment().to_string())
+            .with("args", self.committed.to_string())
             .with("gates", self.gates_digest().to_string())
             .with("policy", self.policy_note());
         if let Some(agent) = &self.agent {
@@ -172,7 +172,7 @@ impl Call {
         note = note.with("kind", kind);
         for (name, text) in std::mem::take(&mut note.words) {
             let blob = Blob {
-                salt: self.derived_salt(name),
+                salt: self.key_of_words(name, &text),
                 content: text,
             };
             note = note.with(name, blob.commitment().to_string());
@@ -200,14 +200,27 @@ impl Call {
         if self.gates.external.is_some() {
             needed.push(Value::from("external"));
         }
-        let had: Vec<Value> = self
-            .votes
-            .iter()
-            .take(64)
-            .map(|it| serde_json::json!({"gate": it.gate, "by": it.by.as_str()}))
-            .collect();
+        let had = within(
+            3072,
+            self.votes
+                .iter()
+                .map(|it| serde_json::json!({"gate": it.gate, "by": it.by.as_str()})),
+        );
         serde_json::json!({"rules": self.rules.to_string(), "needed": needed, "had": had})
     }
+}
+
+/// The first of these, as many as fit: an entry has room for what people choose, but not for all of it.
+fn within(bytes: usize, values: impl Iterator<Item = Value>) -> Vec<Value> {
+    let mut room = bytes;
+    values
+        .take_while(|it| {
+            let length = it.to_string().len();
+            let fits = length <= room;
+            room = room.saturating_sub(length);
+            fits
+        })
+        .collect()
 }
 
 /// A refusal with this code.

@@ -1,6 +1,6 @@
 //! What only the outside or an operator can say: how the work ended.
 
-use super::decide::{cut, fingerprint, persons_only, wrong};
+use super::decide::{cut, persons_only, wrong};
 use super::record::{Note, refusal};
 use super::{Call, Code, Effect, MOST_TOKENS, Outcome, Phase, Refusal, Reporter, Resolution, Source, Step};
 use crate::actor::{Actor, Kind, OPERATOR, REPORTER};
@@ -24,8 +24,8 @@ impl Call {
         };
         let note = note.on(on);
         let what = match &report {
-            Ok(result) => fingerprint(&["report", result.as_str()]),
-            Err(error) => fingerprint(&["report failed", error]),
+            Ok(result) => self.fingerprint(&["report", result.as_str()]),
+            Err(error) => self.fingerprint(&["report failed", error]),
         };
         if self.was_decided(on, &who, what) {
             return self.repeated();
@@ -173,7 +173,7 @@ impl Call {
             Resolution::Done { result } => ("done", result.as_str()),
             Resolution::Abandon => ("abandon", ""),
         };
-        let what = fingerprint(&["resolve", word, result]);
+        let what = self.fingerprint(&["resolve", word, result]);
         if self.was_decided(on, by.id.as_str(), what) {
             return self.repeated();
         }
@@ -206,10 +206,16 @@ impl Call {
                     .external
                     .as_ref()
                     .map_or(self.patience, |it| it.expires_in);
-                self.phase = Phase::External {
-                    receipt: None,
-                    deadline: now.after(expires_in),
-                };
+                if let Phase::InDoubt {
+                    deadline: cleared, ..
+                } = &self.phase
+                {
+                    self.phase = Phase::External {
+                        receipt: None,
+                        deadline: now.after(expires_in),
+                        cleared: *cleared,
+                    };
+                }
                 self.accepted(note)
             }
             Resolution::Done { result } => {
