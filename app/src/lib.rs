@@ -1,1 +1,264 @@
 //! The command line of a program that links Countersign tools.
+//!
+//! An edge: it says who somebody is, shows what a call asks and carries what is decided. Whether they
+//! may decide is settled below it. With `--json` every command answers with one object on one line; the
+//! shapes and exit codes are in `docs/cli.md` and do not change.
+//!
+//! What a newcomer would get wrong: `--as alice` proves nothing. It is what somebody who can open the data
+//! directory says, and it is recorded as that, with the name of the operating system's user.
+//!
+//! ```no_run
+//! use countersign::prelude::*;
+//!
+//! /// Restart a service.
+//! #[tool(requires_confirmation)]
+//! fn restart_service(
+//!     /// Service name, e.g. `billing`.
+//!     service_name: String,
+//! ) -> String {
+//!     format!("{service_name} restarts")
+//! }
+//!
+//! #[tokio::main]
+//! async fn main() -> std::process::ExitCode {
+//!     countersign_app::App::new("ops").policy("actors.alice.kind = \"person\"").main().await
+//! }
+//! ```
+
+mod call;
+mod cli;
+mod decide;
+mod desk;
+mod explain;
+mod failure;
+mod input;
+mod lists;
+mod people;
+mod prompt;
+mod record;
+mod reply;
+mod requirement;
+mod session;
+mod show;
+mod stage;
+#[cfg(test)]
+mod tests;
+mod text;
+mod tools;
+
+use std::ffi::OsString;
+use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::process::ExitCode;
+
+use clap::{CommandFactory, FromArgMatches};
+use countersign::{EngineBuilder, Policy, Registry};
+
+use crate::cli::Cli;
+use crate::failure::Failure;
+use crate::session::Session;
+
+pub use crate::stage::{Said, Stage};
+
+type Provide = Box<dyn FnOnce(EngineBuilder, &Path) -> Result<EngineBuilder, String> + Send>;
+type Story = Box<
+    dyn for<'a> FnOnce(&'a mut Stage) -> Pin<Box<dyn Future<Output = Result<(), String>> + Send + 'a>> + Send,
+>;
+type Effects = Box<dyn Fn(&Path) -> String + Send + Sync>;
+
+/// A program that links tools: give it its policy and state, then let it answer its command line.
+#[must_use = "nothing happens until `.main().await`"]
+pub struct App {
+    name: String,
+    registry: Option<Registry>,
+    policy: Option<String>,
+    provided: Vec<Provide>,
+    story: Option<Story>,
+    effects: Option<Effects>,
+}
+
+impl App {
+    /// A program of this name; its data is in `./NAME-data` unless `--data` says otherwise.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            registry: None,
+            policy: None,
+            provided: Vec::new(),
+            story: None,
+            effects: None,
+        }
+    }
+
+    /// The policy as TOML text: actors, pools and rules. See [`Policy`].
+    pub fn policy(mut self, text: impl Into<String>) -> Self {
+        self.policy = Some(text.into());
+        self
+    }
+
+    /// These tools; every linked one unless said.
+    pub fn registry(mut self, registry: Registry) -> Self {
+        self.registry = Some(registry);
+        self
+    }
+
+    /// A value for the `#[state]` parameters of its type.
+    pub fn state<T: Clone + Send + Sync + 'static>(mut self, value: T) -> Self {
+        self.provided
+            .push(Box::new(move |builder, _| Ok(builder.state(value))));
+        self
+    }
+
+    /// The same, made when the data directory is known: `.state_with(|data| Ledger::open(data))`.
+    pub fn state_with<T, E>(mut self, make: impl FnOnce(&Path) -> Result<T, E> + Send + 'static) -> Self
+    where
+        T: Clone + Send + Sync + 'static,
+        E: std::fmt::Display,
+    {
+        self.provided.push(Box::new(move |builder, data| {
+            let value = make(data).map_err(|error| error.to_string())?;
+            Ok(builder.state(value))
+        }));
+        self
+    }
+
+    /// What `demo` plays; also what the program does without a command and without a terminal.
+    pub fn demo<F>(mut self, story: F) -> Self
+    where
+        F: for<'a> FnOnce(&'a mut Stage) -> Pin<Box<dyn Future<Output = Result<(), String>> + Send + 'a>>,
+        F: Send + 'static,
+    {
+        self.story = Some(Box::new(story));
+        self
+    }
+
+    /// What the tools have changed in the world, to be shown after a call has run on a terminal.
+    pub fn effects(mut self, effects: impl Fn(&Path) -> String + Send + Sync + 'static) -> Self {
+        self.effects = Some(Box::new(effects));
+        self
+    }
+
+    /// Answers the command line of this process. The code says how it ended; see `docs/cli.md`.
+    pub async fn main(self) -> ExitCode {
+        let mut words: Vec<OsString> = std::env::args_os().collect();
+        if let Some(program) = words.first_mut() {
+            *program = self.name.clone().into();
+        }
+        let cli = match parsed(&self.name, words) {
+            Ok(cli) => cli,
+            Err(error) => {
+                let _ = error.print();
+                return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+            }
+        };
+        let json = cli.json;
+        // What a worker cannot run, it says in its log; nobody else would tell.
+        let log = tracing_subscriber::fmt().with_max_level(tracing_subscriber::filter::LevelFilter::WARN);
+        // A program that has set its own up keeps it.
+        let _ = log
+            .with_writer(std::io::stderr)
+            .with_ansi(false)
+            .with_target(false)
+            .without_time()
+            .try_init();
+        match Box::pin(self.answered(cli)).await {
+            Ok(code) => ExitCode::from(code),
+            Err(failure) => failure.told(json),
+        }
+    }
+
+    async fn answered(mut self, cli: Cli) -> Result<u8, Failure> {
+        let registry = match self.registry.take() {
+            Some(registry) => registry,
+            None => Registry::from_inventory().map_err(countersign::Error::from)?,
+        };
+        let data = cli
+            .data
+            .clone()
+            .unwrap_or_else(|| PathBuf::from(format!("{}-data", self.name)));
+        let command = match cli.command {
+            Some(cli::Command::Tools(args)) if args.needs_no_store() => {
+                return say(&tools::offline(&registry, &args)?, cli.json);
+            }
+            Some(cli::Command::Demo) => None,
+            None if !is_interactive() => None,
+            other => Some(other),
+        };
+        let story = self.story.take();
+        let effects = self.effects.take();
+        let session = self.session(registry, data, cli.data.is_some()).await?;
+        let code = match command {
+            Some(Some(cli::Command::Worker)) => session.work(cli.json).await,
+            Some(Some(command)) => say(&session.run(command).await?, cli.json),
+            Some(None) => desk::sit(&session, effects.as_ref()).await,
+            None => match story {
+                Some(story) => stage::play(session.clone(), story).await,
+                None => Err(Failure::usage("say what to do; `--help` lists the commands")),
+            },
+        };
+        session.engine.stop().await?;
+        code
+    }
+
+    async fn session(self, registry: Registry, data: PathBuf, named: bool) -> Result<Session, Failure> {
+        std::fs::create_dir_all(&data).map_err(|error| {
+            Failure::new(format!(
+                "cannot create the data directory {}: {error}",
+                data.display()
+            ))
+        })?;
+        let store = countersign::store::Sqlite::open(data.join("countersign.db"))
+            .map_err(countersign::Error::from)?;
+        let mut builder = countersign::Engine::builder()
+            .store(store)
+            .registry(registry)
+            .worker(false);
+        if let Some(text) = &self.policy {
+            builder = builder.policy(Policy::parse(text).map_err(countersign::Error::from)?);
+        }
+        for provide in self.provided {
+            builder = provide(builder, &data).map_err(Failure::new)?;
+        }
+        let engine = builder.start().await?;
+        Ok(Session::new(engine, self.name, data, named))
+    }
+}
+
+/// Reads the words of the command line; the first one is the program's name.
+fn parsed(name: &str, words: Vec<OsString>) -> Result<Cli, clap::Error> {
+    let command = Cli::command().name(name.to_owned()).bin_name(name.to_owned());
+    command
+        .try_get_matches_from(words)
+        .and_then(|it| Cli::from_arg_matches(&it))
+}
+
+/// Whether there is somebody to ask.
+fn is_interactive() -> bool {
+    std::io::stdin().is_terminal() && std::io::stdout().is_terminal()
+}
+
+/// Prints an answer.
+fn say(reply: &reply::Reply, json: bool) -> Result<u8, Failure> {
+    let mut text = if json {
+        text::json(&reply.json)
+    } else {
+        reply.text.clone()
+    };
+    if !text.ends_with('\n') {
+        text.push('\n');
+    }
+    print(&text)?;
+    Ok(reply.code)
+}
+
+/// Writes to standard output. Whoever reads it may have gone: that is no error.
+fn print(text: &str) -> Result<(), Failure> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Failure::new(format!("cannot write the answer: {error}")))
+        }
+        Ok(()) | Err(_) => Ok(()),
+    }
+}

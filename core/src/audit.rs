@@ -64,12 +64,13 @@ pub struct EntryError(String);
 impl Draft {
     /// The entry at place `seq` (from 0) of the log.
     pub fn entry(&self, log: &TenantId, seq: u64, time: Timestamp) -> Result<Entry, EntryError> {
-        let mut fields = self.fields.clone();
-        fields.insert("v".to_owned(), ENTRY_VERSION.into());
-        fields.insert("log".to_owned(), log.as_str().into());
-        fields.insert("seq".to_owned(), seq.into());
-        fields.insert("time".to_owned(), time.to_string().into());
-        let text = Canonical::of(&Value::Object(fields))
+        let (version, log) = (Value::from(ENTRY_VERSION), Value::from(log.as_str()));
+        let (seq, time) = (Value::from(seq), Value::from(time.to_string()));
+        let own = [("v", &version), ("log", &log), ("seq", &seq), ("time", &time)];
+        // The place in the log is the log's to say, whatever the draft holds under these names.
+        let fields = self.fields.iter().map(|(name, value)| (name.as_str(), value));
+        let fields = fields.filter(|(name, _)| own.iter().all(|(own, _)| own != name));
+        let text = Canonical::of_members(fields.chain(own))
             .map_err(|error| EntryError(error.to_string()))?
             .to_string();
         if text.len() > MOST_ENTRY_BYTES {

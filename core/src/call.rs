@@ -564,6 +564,8 @@ readable! {
     requester: ActorId;
     /// Which agent made it.
     agent: Option<ActingAgent>;
+    /// Whether the tool was `idempotent` when the call was opened.
+    idempotent: bool;
     /// When it was opened.
     opened: Timestamp;
     /// When it was last changed.

@@ -5,6 +5,7 @@
 //! …992 would be the same number and get one digest. What cannot be written without loss is refused:
 //! larger integers, duplicate keys, lone surrogates, more than 256 KiB or 32 levels.
 
+use std::cmp::Ordering;
 use std::fmt::{self, Write as _};
 
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
@@ -49,15 +50,33 @@ impl Canonical {
         .deserialize(&mut deserializer)
         .map_err(unacceptable)?;
         deserializer.end().map_err(unacceptable)?;
+        Self::bounded(out)
+    }
+
+    /// The canonical form of a value.
+    ///
+    /// A value cannot hold duplicate keys, lone surrogates or integers beyond 64 bits, so that it is
+    /// written as it is; only depth and length can be too much.
+    pub fn of(value: &Value) -> Result<Self, CanonicalError> {
+        let mut out = String::new();
+        write_value(value, &mut out, 0)?;
+        Self::bounded(out)
+    }
+
+    /// The canonical form of an object with these members, whose names must differ.
+    pub(crate) fn of_members<'a>(
+        members: impl Iterator<Item = (&'a str, &'a Value)>,
+    ) -> Result<Self, CanonicalError> {
+        let mut out = String::with_capacity(1024);
+        write_members(members.collect(), &mut out, 1)?;
+        Self::bounded(out)
+    }
+
+    fn bounded(out: String) -> Result<Self, CanonicalError> {
         if out.len() > MOST_BYTES {
             return Err(CanonicalError::TooLong(out.len()));
         }
         Ok(Self(out.into()))
-    }
-
-    /// The canonical form of a value.
-    pub fn of(value: &Value) -> Result<Self, CanonicalError> {
-        Self::parse(&value.to_string())
     }
 
     /// The value `null`.
@@ -246,8 +265,7 @@ impl<'de> Visitor<'de> for Writer<'_> {
             })?;
             members.push((key, value));
         }
-        // RFC 8785 section 3.2.3: sorted by UTF-16 code units.
-        members.sort_by(|(a, _), (b, _)| a.encode_utf16().cmp(b.encode_utf16()));
+        members.sort_by(|(a, _), (b, _)| in_order(a, b));
         self.out.push('{');
         let mut last: Option<&str> = None;
         for (key, value) in &members {
@@ -269,9 +287,82 @@ impl<'de> Visitor<'de> for Writer<'_> {
     }
 }
 
+fn write_value(value: &Value, out: &mut String, level: usize) -> Result<(), CanonicalError> {
+    if level >= MOST_LEVELS && (value.is_array() || value.is_object()) {
+        return Err(CanonicalError::Unacceptable(format!(
+            "nested deeper than {MOST_LEVELS} levels"
+        )));
+    }
+    match value {
+        Value::Null => out.push_str("null"),
+        Value::Bool(value) => out.push_str(if *value { "true" } else { "false" }),
+        Value::Number(value) => match value.as_f64().filter(|_| value.is_f64()) {
+            Some(double) => out.push_str(&number(double).ok_or_else(|| {
+                CanonicalError::Unacceptable(format!("the number {double} has no canonical form"))
+            })?),
+            None => {
+                // Writing to a string cannot fail.
+                let _ = write!(out, "{value}");
+            }
+        },
+        Value::String(value) => string(value, out),
+        Value::Array(items) => {
+            out.push('[');
+            for (place, item) in items.iter().enumerate() {
+                if place > 0 {
+                    out.push(',');
+                }
+                write_value(item, out, level + 1)?;
+            }
+            out.push(']');
+        }
+        Value::Object(members) => {
+            write_members(
+                members.iter().map(|(key, value)| (key.as_str(), value)).collect(),
+                out,
+                level + 1,
+            )?;
+        }
+    }
+    Ok(())
+}
+
+fn write_members(
+    mut members: Vec<(&str, &Value)>,
+    out: &mut String,
+    level: usize,
+) -> Result<(), CanonicalError> {
+    members.sort_by(|(a, _), (b, _)| in_order(a, b));
+    out.push('{');
+    for (place, (key, value)) in members.into_iter().enumerate() {
+        if place > 0 {
+            out.push(',');
+        }
+        string(key, out);
+        out.push(':');
+        write_value(value, out, level)?;
+    }
+    out.push('}');
+    Ok(())
+}
+
+/// RFC 8785 section 3.2.3: by UTF-16 code units, which for ASCII is by bytes.
+fn in_order(a: &str, b: &str) -> Ordering {
+    if a.is_ascii() && b.is_ascii() {
+        a.cmp(b)
+    } else {
+        a.encode_utf16().cmp(b.encode_utf16())
+    }
+}
+
 /// RFC 8785 section 3.2.2.2.
 fn string(text: &str, out: &mut String) {
     out.push('"');
+    if !text.bytes().any(|it| it < b' ' || it == b'"' || it == b'\\') {
+        out.push_str(text);
+        out.push('"');
+        return;
+    }
     for letter in text.chars() {
         match letter {
             '"' => out.push_str("\\\""),
@@ -424,6 +515,10 @@ mod tests {
         refused("1e999", "not acceptable JSON");
         refused(&format!("{}{}", "[".repeat(33), "]".repeat(33)), "deeper than 32");
         refused(&"[".repeat(100_000), "not acceptable JSON");
+        let nested =
+            |levels: usize| (1..levels).fold(Value::Array(Vec::new()), |inner, _| Value::Array(vec![inner]));
+        assert!(Canonical::of(&nested(33)).is_err() && Canonical::of(&nested(32)).is_ok());
+        assert!(Canonical::of(&Value::from("x".repeat(MOST_BYTES))).is_err());
         refused(&format!("\"{}\"", "x".repeat(MOST_BYTES)), "at most");
         check(
             &format!("{}{}", "[".repeat(32), "]".repeat(32)),

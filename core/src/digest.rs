@@ -56,19 +56,11 @@ impl Digest {
 
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Through the formatting machinery, digit by digit, this would be most of the time of a step.
-        let digit = |value: u8| {
-            char::from(if value < 10 {
-                b'0' + value
-            } else {
-                b'a' + (value - 10)
-            })
-        };
-        let text: String = self
-            .0
-            .iter()
-            .flat_map(|byte| [digit(byte >> 4), digit(byte & 15)])
-            .collect();
+        // One piece of text: digests are written by the dozen for every record.
+        let mut text = String::with_capacity(64);
+        for byte in self.0 {
+            text.extend([byte >> 4, byte & 15].map(|it| char::from_digit(it.into(), 16).unwrap_or('0')));
+        }
         f.write_str(&text)
     }
 }

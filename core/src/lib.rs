@@ -21,12 +21,16 @@
 )]
 
 pub mod actor;
+#[doc(hidden)]
+pub mod args;
 pub mod audit;
 pub mod call;
 pub mod canonical;
 pub mod digest;
 pub mod gate;
 pub mod id;
+#[doc(hidden)]
+pub mod private;
 pub mod requirement;
 pub mod time;
 pub mod tool;

@@ -86,6 +86,12 @@ impl Requirement {
     }
 }
 
+impl From<&Requirement> for RequirementId {
+    fn from(requirement: &Requirement) -> Self {
+        requirement.id
+    }
+}
+
 impl Call {
     /// What this call asks now. Empty while nobody can decide anything.
     pub fn requirements(&self) -> Vec<Requirement> {

@@ -75,6 +75,10 @@ pub struct Parameter {
 /// What the author says about the effects of a tool; after MCP's tool annotations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "the hints of MCP: each is one yes or no"
+)]
 pub struct Hints {
     /// Changes nothing.
     pub read_only: bool,
@@ -127,6 +131,9 @@ pub struct Definition {
     pub descriptor: fn() -> &'static Descriptor,
     /// Which `when` conditions hold for these arguments (JSON text).
     pub conditions: fn(&str) -> Result<Conditions, ArgumentErrors>,
+    /// Everything that is wrong with these arguments (JSON text), where the parameters named in the
+    /// second one may still be missing: a person will fill them in.
+    pub check: fn(&str, &[&str]) -> Result<(), ArgumentErrors>,
     /// The types of its `#[state]` parameters.
     pub states: fn() -> Vec<StateType>,
     /// The function.
@@ -247,4 +254,59 @@ pub trait Tool: 'static {
     fn descriptor() -> &'static Descriptor {
         (Self::definition().descriptor)()
     }
+}
+
+/// A tool that `#[tool]` has put into the program. Submitted by generated code only.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Registration(pub fn() -> &'static Definition);
+
+inventory::collect!(Registration);
+
+/// Every tool that is linked into this program, in no particular order.
+///
+/// A crate whose items are never named is not linked; `use billing_tools as _;` names it.
+pub fn linked() -> impl Iterator<Item = &'static Definition> {
+    inventory::iter::<Registration>.into_iter().map(|it| (it.0)())
+}
+
+/// A list of tools by their types: one tool, or a tuple of up to sixteen lists.
+///
+/// ```text
+/// Registry::of::<(search_orders, (issue_refund, restart_service))>()
+/// ```
+pub trait Tools {
+    /// Adds the tools of this list.
+    fn collect(into: &mut Vec<&'static Definition>);
+
+    /// The tools of this list, in the order written.
+    fn definitions() -> Vec<&'static Definition> {
+        let mut all = Vec::new();
+        Self::collect(&mut all);
+        all
+    }
+}
+
+impl<T: Tool> Tools for T {
+    fn collect(into: &mut Vec<&'static Definition>) {
+        into.push(T::definition());
+    }
+}
+
+macro_rules! lists {
+    ($($first:ident $($rest:ident)*)?) => {$(
+        impl<$first: Tools, $($rest: Tools),*> Tools for ($first, $($rest,)*) {
+            fn collect(into: &mut Vec<&'static Definition>) {
+                $first::collect(into);
+                $($rest::collect(into);)*
+            }
+        }
+        lists!($($rest)*);
+    )?};
+}
+
+lists!(A B C D E F G H I J K L M N O P);
+
+impl Tools for () {
+    fn collect(_: &mut Vec<&'static Definition>) {}
 }

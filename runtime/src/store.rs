@@ -4,11 +4,20 @@
 //! columns to find it by, and appends audit entries in the transaction that makes them true.
 //! [`Store::commit`] is the only way to write: all of a [`Commit`] becomes true, or none of it.
 
+#[cfg(any(test, feature = "testing"))]
+pub mod conformance;
+#[cfg(feature = "sqlite")]
+mod sqlite;
+
 use async_trait::async_trait;
-use countersign_core::audit::{Draft, Frontier};
+use countersign_core::audit::{Draft, EntryError, Frontier};
 use countersign_core::digest::Digest;
 use countersign_core::id::{ActorId, CallId, RunId, TenantId, ToolName};
 use countersign_core::time::Timestamp;
+use tokio::sync::watch;
+
+#[cfg(feature = "sqlite")]
+pub use sqlite::{Sqlite, Stats};
 
 /// What is to become true at once.
 #[derive(Debug, Clone)]
@@ -19,7 +28,7 @@ pub struct Commit {
     pub time: Timestamp,
     /// The call that is opened or moved on.
     pub call: Option<CallWrite>,
-    /// The run that begins.
+    /// The run that begins. If there is one of that id, the commit is a [`Conflict`](Committed::Conflict).
     pub run: Option<RunRow>,
     /// A descriptor by its digest; writing the same one again changes nothing.
     pub descriptor: Option<(Digest, String)>,
@@ -47,6 +56,7 @@ pub enum Durability {
 #[derive(Debug, Clone)]
 pub struct CallWrite {
     /// The call as it will be. Its version is [`expected`](Self::expected) + 1, or 0 for a new one.
+    /// Run, tool and requester stay those of the first version.
     pub row: CallRow,
     /// The version that must be stored now; none for a call that must not exist yet.
     pub expected: Option<u64>,
@@ -127,12 +137,8 @@ pub enum Committed {
 pub struct CallFilter {
     /// Any of these phases; all if empty.
     pub phases: Vec<&'static str>,
-    /// Of this requester.
-    pub requester: Option<ActorId>,
     /// Of this run.
     pub run: Option<RunId>,
-    /// Of this tool.
-    pub tool: Option<ToolName>,
     /// Due at this time or before.
     pub due: Option<Timestamp>,
 }
@@ -171,6 +177,9 @@ pub enum StoreError {
         /// The newest that is understood.
         known: i64,
     },
+    /// A record of the commit cannot be written as it is; nothing of the commit was.
+    #[error("{0}; nothing was written")]
+    Record(#[from] EntryError),
     /// The disk, the network or the database failed.
     #[error("the store failed: {0}")]
     Failed(String),
@@ -233,5 +242,13 @@ pub trait Store: Send + Sync + 'static {
     async fn head(&self, tenant: &TenantId) -> Result<Frontier, StoreError>;
 
     /// A number that changes when anybody, also another process, has committed. A hint to look again.
+    ///
+    /// Compare it with an earlier one of the same handle only.
     async fn generation(&self) -> Result<u64, StoreError>;
+
+    /// Wakes up when something was committed through this handle or its clones; none if the store
+    /// cannot. A hint too: other processes are noticed by [`generation`](Self::generation) only.
+    fn subscribe(&self) -> Option<watch::Receiver<u64>> {
+        None
+    }
 }

@@ -508,6 +508,6 @@ impl Call {
 
     /// Whether this very decision was accepted before, or was refused for good; then nothing else need be checked.
     pub fn is_repeat(&self, event: &Event, now: Timestamp) -> bool {
-        matches!(self.clone().step(event.clone(), now).answer, Answer::Repeated)
+        !self.decided.is_empty() && matches!(self.clone().step(event.clone(), now).answer, Answer::Repeated)
     }
 }

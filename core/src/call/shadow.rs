@@ -2,6 +2,9 @@
 //!
 //! A claim folds the call's own entries and refuses if the stored row says anything else: whoever
 //! edits the row must also edit the log, and the log has a root.
+//!
+//! What a newcomer would get wrong: the last entry alone proves nothing. Honest people who decide on an
+//! edited row put the edit on record. So each entry must also follow from the one before it.
 
 use std::collections::BTreeSet;
 
@@ -21,11 +24,13 @@ pub struct Shadow {
     descriptor: Option<Digest>,
     votes: BTreeSet<(usize, ActorId)>,
     claims: u16,
+    requester: Option<ActorId>,
+    agent: Option<Agent>,
 }
 
-/// An entry that is not one of a call.
+/// An entry that is not one of a call, or does not follow from those before it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("this is no record of a call: {0}")]
+#[error("{0}")]
 pub struct ShadowError(String);
 
 #[derive(Deserialize)]
@@ -36,11 +41,20 @@ struct Entry {
     gates: Digest,
     descriptor: Digest,
     policy: Policy,
+    requester: ActorId,
+    agent: Option<Agent>,
     actor: Option<Who>,
     gate: Option<usize>,
     claim: Option<ClaimNumber>,
     #[serde(default)]
     void: Vec<Void>,
+}
+
+/// Who made the call for its requester.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+struct Agent {
+    id: ActorId,
+    owner: Option<ActorId>,
 }
 
 #[derive(Deserialize)]
@@ -67,10 +81,12 @@ struct Void {
 impl Shadow {
     /// Takes the next record of the call, oldest first. The text is an audit entry.
     pub fn fold(&mut self, entry: &str) -> Result<(), ShadowError> {
-        let entry: Entry = serde_json::from_str(entry).map_err(|error| ShadowError(error.to_string()))?;
+        let entry: Entry = serde_json::from_str(entry)
+            .map_err(|error| ShadowError(format!("this is no record of a call: {error}")))?;
         if entry.kind == "call.refused" {
             return Ok(());
         }
+        self.check(&entry)?;
         if self.seal != Some(entry.seal) {
             self.votes.clear();
         }
@@ -90,8 +106,95 @@ impl Shadow {
         self.gates = Some(entry.gates);
         self.rules = Some(entry.policy.rules);
         self.descriptor = Some(entry.descriptor);
+        self.requester = Some(entry.requester);
+        self.agent = entry.agent;
         Ok(())
     }
+
+    /// Whether an entry can follow: from the phase that was recorded last, and with nothing changed that
+    /// its event does not change.
+    fn check(&self, entry: &Entry) -> Result<(), ShadowError> {
+        let kind = &entry.kind;
+        let Some((phases, changes)) = precondition(kind) else {
+            return Err(ShadowError(format!("`{kind}` is no record of a call")));
+        };
+        if !phases.contains(&self.phase.as_str()) {
+            return Err(ShadowError(format!(
+                "`{kind}` does not follow in phase `{}`, which the records before it lead to",
+                self.phase
+            )));
+        }
+        let kept = match changes {
+            Changes::Everything => return Ok(()),
+            Changes::Judgement => true,
+            Changes::Gates => self.descriptor == Some(entry.descriptor),
+            Changes::Seal => self.same_gates(entry),
+            Changes::Nothing => self.same_gates(entry) && self.seal == Some(entry.seal),
+        };
+        if kept && self.requester.as_ref() == Some(&entry.requester) && self.agent == entry.agent {
+            return Ok(());
+        }
+        Err(ShadowError(format!(
+            "`{kind}` is about another call than the records before it: it was made from an edited one"
+        )))
+    }
+
+    fn same_gates(&self, entry: &Entry) -> bool {
+        self.gates == Some(entry.gates)
+            && self.rules == Some(entry.policy.rules)
+            && self.descriptor == Some(entry.descriptor)
+    }
+}
+
+/// How much of what is sealed an event may change; each includes those below it.
+enum Changes {
+    /// It is the first.
+    Everything,
+    /// Descriptor, gates, rules and seal: the call was judged anew.
+    Judgement,
+    /// Gates, rules and seal.
+    Gates,
+    /// The seal alone: everything is asked anew.
+    Seal,
+    Nothing,
+}
+
+/// From which phases an event of this kind is accepted, as the table has it, and what it may change.
+fn precondition(kind: &str) -> Option<(&'static [&'static str], Changes)> {
+    Some(match kind {
+        "call.opened" => (&[""], Changes::Everything),
+        "call.filled" => (&["input"], Changes::Nothing),
+        "call.confirmed" | "call.amended" | "call.answered" => (&["confirm"], Changes::Nothing),
+        "call.approved" => (&["approve"], Changes::Nothing),
+        "call.rejected" => (&["input", "confirm", "approve"], Changes::Nothing),
+        "call.gated" => (&["gating"], Changes::Judgement),
+        "call.gating_refused" => (&["gating"], Changes::Nothing),
+        "call.tightened" => (&["confirm", "approve", "cleared"], Changes::Gates),
+        "call.reasked" => (&["confirm", "approve", "cleared"], Changes::Seal),
+        "call.claimed" | "call.votes_voided" => (&["cleared"], Changes::Nothing),
+        "call.timed_out" | "call.lease_lapsed" => (&["executing"], Changes::Nothing),
+        "call.returned" | "call.failed" => (&["executing", "in_doubt"], Changes::Nothing),
+        "call.reported" => (&["executing", "external", "in_doubt"], Changes::Nothing),
+        "call.token_issued" => (&["external"], Changes::Nothing),
+        "call.resolved" => (&["in_doubt"], Changes::Seal),
+        "call.deadline_passed" => (
+            &["input", "gating", "confirm", "approve", "cleared", "external"],
+            Changes::Nothing,
+        ),
+        "call.cancelled" => (
+            &[
+                "input",
+                "gating",
+                "confirm",
+                "approve",
+                "cleared",
+                "executing",
+                "external",
+            ],
+            Changes::Nothing,
+        ),
+        _ => return None,
+    })
 }
 
 impl Call {
@@ -105,6 +208,11 @@ impl Call {
             descriptor: Some(self.descriptor),
             votes: self.votes.iter().map(|it| (it.gate, it.by.clone())).collect(),
             claims: self.claims,
+            requester: Some(self.requester.clone()),
+            agent: self.agent.as_ref().map(|it| Agent {
+                id: it.id.clone(),
+                owner: it.owner.clone(),
+            }),
         }
     }
 

@@ -1,3 +1,8 @@
-//! A support desk whose dangerous tools wait for the right people.
+//! The `refunds` program.
 
-fn main() {}
+use std::process::ExitCode;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    refunds::app().main().await
+}

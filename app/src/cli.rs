@@ -1,0 +1,219 @@
+//! The words of the command line. What they do is in the modules beside.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use countersign::schema::Dialect;
+use countersign::{ActorId, CallId, RequirementId, RunId};
+
+/// Everything that can be said.
+#[derive(Debug, Parser)]
+#[command(
+    about = "Tools whose dangerous calls wait for the right people.",
+    disable_help_subcommand = true,
+    after_help = "Exit codes: 0 done, 10 waiting, 11 running, 20 closed without running, 21 refused,\n\
+                  22 abandoned (it may have run), 23 the tool failed, 1 error, 2 usage."
+)]
+pub(crate) struct Cli {
+    /// Where everything is kept; the store is DIR/countersign.db
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+    /// Answer in JSON, one object on one line
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// List the linked tools and what they demand
+    Tools(ToolsArgs),
+    /// Propose a call of a tool
+    Call(CallArgs),
+    /// List what somebody can decide now
+    Inbox(InboxArgs),
+    /// List the runs, the newest first
+    Runs(RunsArgs),
+    /// Show a call and everything that happened to it
+    Show(ShowArgs),
+    /// Decide what a waiting call asks
+    Decide(DecideArgs),
+    /// Withdraw a call
+    Cancel(CancelArgs),
+    /// Say which gates a call has and why
+    Explain {
+        /// The call
+        call: CallId,
+    },
+    /// Read the audit log
+    #[command(subcommand)]
+    Audit(Audit),
+    /// Run what is cleared, until stopped
+    Worker,
+    /// Play a story with every kind of gate
+    Demo,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ToolsArgs {
+    /// Print the tools as this provider's API takes them [possible values: openai, openai-strict,
+    /// anthropic, gemini, mcp, json-schema]
+    #[arg(long, conflicts_with_all = ["check", "lock"])]
+    pub(crate) dialect: Option<Dialect>,
+    /// Compare the linked tools with a reviewed tools.lock; exit 1 where they differ
+    #[arg(long, value_name = "FILE", conflicts_with = "lock")]
+    pub(crate) check: Option<PathBuf>,
+    /// Print a tools.lock of the linked tools
+    #[arg(long)]
+    pub(crate) lock: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CallArgs {
+    /// The tool
+    pub(crate) tool: String,
+    /// The arguments: JSON, @FILE, or - for standard input
+    #[arg(long, value_name = "JSON", default_value = "{}")]
+    pub(crate) args: String,
+    /// On whose behalf
+    #[arg(long = "as", value_name = "ACTOR")]
+    pub(crate) by: Option<ActorId>,
+    /// Only propose: leave running it to somebody else
+    #[arg(long)]
+    pub(crate) no_run: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct InboxArgs {
+    /// Whose
+    #[arg(long = "as", value_name = "ACTOR")]
+    pub(crate) by: ActorId,
+    /// Go on after this call, the `next` of the page before
+    #[arg(long, value_name = "CALL")]
+    pub(crate) after: Option<CallId>,
+    /// At most about this many
+    #[arg(long, default_value_t = 50, value_parser = page())]
+    pub(crate) limit: u16,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RunsArgs {
+    /// Go on after this run, the `next` of the page before
+    #[arg(long, value_name = "RUN")]
+    pub(crate) after: Option<RunId>,
+    /// At most this many
+    #[arg(long, default_value_t = 50, value_parser = page())]
+    pub(crate) limit: u16,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ShowArgs {
+    /// The call
+    pub(crate) call: CallId,
+    /// Issue a token with which the result of this call can be reported; for actors with the role
+    /// `reporter`
+    #[arg(long, requires = "by")]
+    pub(crate) token: bool,
+    /// Who asks for the token
+    #[arg(long = "as", value_name = "ACTOR")]
+    pub(crate) by: Option<ActorId>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CancelArgs {
+    /// The call
+    pub(crate) call: CallId,
+    /// Who withdraws it: its requester or an operator
+    #[arg(long = "as", value_name = "ACTOR")]
+    pub(crate) by: ActorId,
+    /// Why
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DecideArgs {
+    /// What is decided: the id of a requirement
+    pub(crate) requirement: RequirementId,
+    /// What is said about it
+    pub(crate) verb: Verb,
+    /// Who decides
+    #[arg(long = "as", value_name = "ACTOR", required_unless_present = "token")]
+    pub(crate) by: Option<ActorId>,
+    /// Why, in the decider's words
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: Option<String>,
+    /// amend: all arguments anew, as JSON, @FILE or -
+    #[arg(long, value_name = "JSON", required_if_eq("verb", "amend"))]
+    pub(crate) arguments: Option<String>,
+    /// fill: an object with the fields that were asked for, as JSON, @FILE or -
+    #[arg(long, value_name = "JSON", required_if_eq("verb", "fill"))]
+    pub(crate) values: Option<String>,
+    /// answer, report, done: the result, as JSON, @FILE or -
+    #[arg(long, value_name = "JSON", required_if_eq_any([("verb", "answer"), ("verb", "done")]))]
+    pub(crate) result: Option<String>,
+    /// report: the work failed, and why
+    #[arg(long, value_name = "TEXT", conflicts_with = "result")]
+    pub(crate) failed: Option<String>,
+    /// report: the call's reporting token, in place of --as; also as @FILE or -
+    #[arg(long, value_name = "TOKEN")]
+    pub(crate) token: Option<String>,
+    /// Only decide: leave running it to somebody else
+    #[arg(long)]
+    pub(crate) no_run: bool,
+}
+
+/// What can be said about a requirement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Verb {
+    /// The requester confirms this exact call
+    Confirm,
+    /// The requester replaces all arguments (--arguments)
+    Amend,
+    /// The requester gives the answer in place of the tool (--result)
+    Answer,
+    /// The requester or a pool member says no (--reason)
+    Reject,
+    /// The requester fills the asked fields in (--values)
+    Fill,
+    /// A pool member approves
+    Approve,
+    /// The outside system reports (--result or --failed; --as or --token)
+    Report,
+    /// The requester or an operator has the gates asked anew
+    Reask,
+    /// An operator: run the call in doubt again (--reason)
+    Retry,
+    /// An operator: it was handed over, the outside will report (--reason)
+    HandedOff,
+    /// An operator: it ran, with this result (--result, --reason)
+    Done,
+    /// An operator: give it up (--reason)
+    Abandon,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Audit {
+    /// List entries, the oldest first
+    Log(LogArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LogArgs {
+    /// Only of this call
+    #[arg(long, value_name = "CALL")]
+    pub(crate) call: Option<CallId>,
+    /// Go on after this entry, the `next` of the page before
+    #[arg(long, value_name = "SEQ")]
+    pub(crate) after: Option<u64>,
+    /// At most this many
+    #[arg(long, default_value_t = 100, value_parser = page())]
+    pub(crate) limit: u16,
+}
+
+/// One page: 1 to 1000.
+fn page() -> clap::builder::RangedI64ValueParser<u16> {
+    clap::value_parser!(u16).range(1..=1000)
+}

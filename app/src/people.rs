@@ -1,0 +1,79 @@
+//! Who could decide: for showing whom a call asks. Who may is settled at the decision, not here.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use countersign::policy::{ActorEntry, Pool};
+use countersign::{ActorId, Policy, PoolName, Requirement, RequirementKind};
+
+use crate::failure::Failure;
+use crate::session::Session;
+
+/// The stored actors and the pools of the stored policy.
+#[derive(Debug, Default)]
+pub(crate) struct People {
+    actors: BTreeMap<ActorId, ActorEntry>,
+    pools: BTreeMap<PoolName, Pool>,
+}
+
+impl People {
+    pub(crate) async fn load(session: &Session) -> Result<Self, Failure> {
+        let engine = &session.engine;
+        let Some(directory) = engine.store().directory(engine.tenant(), None).await? else {
+            return Ok(Self::default());
+        };
+        let policy = Policy::parse(&directory.policy).map_err(countersign::Error::from)?;
+        let mut actors = BTreeMap::new();
+        for (id, text) in directory.actors {
+            let entry = serde_json::from_str(&text)
+                .map_err(|error| Failure::new(format!("the stored actor `{id}` cannot be read: {error}")))?;
+            actors.insert(id, entry);
+        }
+        Ok(Self {
+            actors,
+            pools: policy.pools().clone(),
+        })
+    }
+
+    /// Everybody.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (&ActorId, &ActorEntry)> {
+        self.actors.iter()
+    }
+
+    /// The pools that somebody belongs to.
+    pub(crate) fn pools_of(&self, id: &ActorId) -> Vec<String> {
+        let entry = self.actors.get(id);
+        let of = |pool: &Pool| entry.is_some_and(|it| pool.has(id, it));
+        self.pools
+            .iter()
+            .filter(|(_, pool)| of(pool))
+            .map(|(name, _)| name.to_string())
+            .collect()
+    }
+
+    /// Who could decide a requirement, without those who already have.
+    pub(crate) fn asked(&self, requirement: &Requirement, voted: &BTreeSet<ActorId>) -> Vec<String> {
+        let with_role = |role: &str| {
+            let has = |it: &ActorEntry| it.roles.iter().any(|it| it.as_str() == role);
+            self.actors
+                .iter()
+                .filter(|(_, it)| has(it))
+                .map(|(id, _)| id.to_string())
+                .collect()
+        };
+        match requirement.kind {
+            RequirementKind::UserInput | RequirementKind::Confirmation => {
+                vec![requirement.requester.to_string()]
+            }
+            RequirementKind::Approval => {
+                let Some(pool) = requirement.pool.as_ref().and_then(|it| self.pools.get(it)) else {
+                    return Vec::new();
+                };
+                let free = |id: &ActorId| *id != requirement.requester && !voted.contains(id);
+                let members = self.actors.iter().filter(|(id, it)| pool.has(id, it) && free(id));
+                members.map(|(id, _)| id.to_string()).collect()
+            }
+            RequirementKind::External => with_role(countersign::core::actor::REPORTER),
+            RequirementKind::InDoubt => with_role(countersign::core::actor::OPERATOR),
+        }
+    }
+}

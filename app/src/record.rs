@@ -1,0 +1,265 @@
+//! Records: read from the log, and said in words.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use countersign::store::EntryRow;
+use countersign::{CallId, Digest};
+use serde_json::{Map, Value};
+
+use crate::failure::Failure;
+use crate::session::Session;
+use crate::text;
+
+/// How many entries one look at the store takes.
+const PAGE: usize = 500;
+/// The fields of an entry that are commitments to words kept beside the log.
+const WORDS: [&str; 7] = ["shown", "proposed", "reason", "result", "error", "errors", "args"];
+
+/// One entry of the audit log.
+#[derive(Debug, Clone)]
+pub(crate) struct Record {
+    /// The entry as it stands in the log.
+    pub(crate) entry: Value,
+}
+
+impl Record {
+    /// Reads an entry.
+    pub(crate) fn read(row: &EntryRow) -> Result<Self, Failure> {
+        serde_json::from_str(&row.text)
+            .map(|entry| Self { entry })
+            .map_err(|error| {
+                Failure::new(format!(
+                    "entry {} of the audit log cannot be read: {error}",
+                    row.seq
+                ))
+            })
+    }
+
+    fn text(&self, name: &str) -> &str {
+        self.entry.get(name).and_then(Value::as_str).unwrap_or_default()
+    }
+
+    /// What kind of thing happened.
+    pub(crate) fn kind(&self) -> &str {
+        self.text("kind")
+    }
+
+    /// Its place in the log.
+    pub(crate) fn seq(&self) -> u64 {
+        self.entry.get("seq").and_then(Value::as_u64).unwrap_or_default()
+    }
+
+    /// Under which seal.
+    pub(crate) fn seal(&self) -> &str {
+        self.text("seal")
+    }
+
+    /// When.
+    pub(crate) fn moment(&self) -> String {
+        text::moment(self.text("time"))
+    }
+
+    /// Who, as far as somebody did it.
+    pub(crate) fn actor(&self) -> String {
+        let actor = &self.entry["actor"];
+        match (actor["id"].as_str(), actor["token"].as_str()) {
+            (Some(id), _) => text::shown(id).into_owned(),
+            (None, Some(_)) => "a token".to_owned(),
+            (None, None) if self.entry.get("claim").is_some() => "worker".to_owned(),
+            (None, None) => "-".to_owned(),
+        }
+    }
+
+    /// What happened, in words. `words` are those kept beside the log.
+    pub(crate) fn told(&self, words: &BTreeMap<String, String>) -> String {
+        let word = |name: &str| -> Option<&String> { words.get(self.text(name)) };
+        let quoted =
+            |name: &str| word(name).map_or_else(String::new, |it| format!(": “{}”", text::shown(it)));
+        let plain = |name: &str| word(name).map_or_else(String::new, |it| format!(": {}", legible(it)));
+        let tool = text::shown(self.text("tool")).into_owned();
+        let mut told = match self.kind() {
+            "call.opened" => format!("proposed {tool}{}", plain("shown")),
+            "call.filled" => format!("filled in{}", plain("proposed")),
+            "call.confirmed" => format!("confirmed{}", quoted("reason")),
+            "call.amended" => format!(
+                "changed the arguments{}{}",
+                plain("proposed"),
+                reason_after(&quoted("reason"))
+            ),
+            "call.answered" => format!("answered in place of the tool{}", plain("result")),
+            "call.approved" => format!("approved{}{}", self.pool(), quoted("reason")),
+            "call.rejected" => format!("rejected{}{}", self.pool(), quoted("reason")),
+            "call.reasked" => format!("had the gates asked anew{}", quoted("reason")),
+            "call.cancelled" => format!("withdrew it{}", quoted("reason")),
+            "call.gated" => format!("arguments judged and sealed anew{}", plain("shown")),
+            "call.gating_refused" => format!("arguments that do not fit{}", plain("errors")),
+            "call.tightened" => "the policy demands more; asked anew".to_owned(),
+            "call.deadline_passed" => "nobody answered in time".to_owned(),
+            "call.votes_voided" => "approvals no longer count: a role was lost".to_owned(),
+            "call.claimed" => "every gate is met; started the tool".to_owned(),
+            "call.returned" => format!("the tool returned{}", plain("result")),
+            "call.failed" => format!("the tool failed{}", plain("error")),
+            "call.timed_out" => "the tool exceeded its time limit".to_owned(),
+            "call.lease_lapsed" => "the process that ran it has gone".to_owned(),
+            "call.reported" => format!("reported the result{}{}", plain("result"), plain("error")),
+            "call.token_issued" => "asked for a reporting token".to_owned(),
+            "call.resolved" => format!(
+                "settled it: {}{}",
+                text::shown(self.text("resolution")),
+                quoted("reason")
+            ),
+            "call.refused" => format!(
+                "tried to {}: refused, {}{}",
+                tried(self.text("event")),
+                text::shown(self.text("refusal")),
+                quoted("reason")
+            ),
+            "decision.refused" => format!("tried to decide: refused, {}", text::shown(self.text("refusal"))),
+            "audited.started" => format!("started {tool}{}", plain("args")),
+            "audited.returned" => format!("{tool} returned{}", plain("result")),
+            "audited.failed" => format!("{tool} failed{}", plain("error")),
+            "audited.blocked" => format!("{tool} was not run{}", plain("error")),
+            "policy.changed" => "the policy was loaded".to_owned(),
+            other => text::shown(other).into_owned(),
+        };
+        if self.text("phase") == "closed" {
+            let outcome = self.text("outcome");
+            if matches!(outcome, "blocked" | "expired" | "abandoned") {
+                let _ = write!(told, " ({outcome})");
+            }
+        }
+        told
+    }
+
+    /// ` for POOL`, of a vote.
+    fn pool(&self) -> String {
+        let approvals = self.entry["policy"]["needed"]
+            .as_array()
+            .map(Vec::as_slice)
+            .unwrap_or_default();
+        let mut pools = approvals.iter().filter_map(|it| it["pool"].as_str());
+        let place = self
+            .entry
+            .get("gate")
+            .and_then(Value::as_u64)
+            .and_then(|it| usize::try_from(it).ok());
+        place
+            .and_then(|it| pools.nth(it))
+            .map_or_else(String::new, |it| format!(" for {}", text::shown(it)))
+    }
+}
+
+/// JSON, broken where it may be; anything else as it is.
+fn legible(text: &str) -> String {
+    match serde_json::from_str::<Value>(text) {
+        Ok(value) => text::spaced(&value),
+        Err(_) => text::shown(text).into_owned(),
+    }
+}
+
+fn reason_after(reason: &str) -> String {
+    if reason.is_empty() {
+        String::new()
+    } else {
+        format!("; reason{reason}")
+    }
+}
+
+/// An event that was refused, as what somebody wanted to do.
+fn tried(event: &str) -> &str {
+    match event {
+        "filled" => "fill in",
+        "confirmed" => "confirm",
+        "amended" => "amend",
+        "answered" => "answer",
+        "approved" => "approve",
+        "rejected" => "reject",
+        "reasked" => "reask",
+        "cancelled" => "cancel",
+        "reported" => "report",
+        "resolved" => "settle",
+        "token_issued" => "get a reporting token",
+        "claimed" => "run",
+        _ => "decide",
+    }
+}
+
+/// All records of a call, in order.
+pub(crate) async fn of_call(session: &Session, call: CallId) -> Result<Vec<Record>, Failure> {
+    let engine = &session.engine;
+    let mut records = Vec::new();
+    let mut from = 0;
+    loop {
+        let rows = engine
+            .store()
+            .entries(engine.tenant(), Some(call), from, PAGE)
+            .await?;
+        let Some(last) = rows.last() else {
+            return Ok(records);
+        };
+        from = last.seq + 1;
+        for row in &rows {
+            records.push(Record::read(row)?);
+        }
+        if rows.len() < PAGE {
+            return Ok(records);
+        }
+    }
+}
+
+/// The words beside these records, by commitment. Erased ones are absent.
+pub(crate) async fn words(
+    session: &Session,
+    records: &[Record],
+) -> Result<BTreeMap<String, String>, Failure> {
+    let engine = &session.engine;
+    let mut words = BTreeMap::new();
+    for record in records {
+        for name in WORDS {
+            let text = record.text(name);
+            if text.is_empty() || words.contains_key(text) {
+                continue;
+            }
+            let Ok(commitment) = serde_json::from_value::<Digest>(Value::from(text)) else {
+                continue;
+            };
+            if let Some(blob) = engine.store().blob(engine.tenant(), &commitment).await? {
+                words.insert(text.to_owned(), blob.content);
+            }
+        }
+    }
+    Ok(words)
+}
+
+/// What was last found wrong with the arguments of a call.
+pub(crate) async fn last_errors(session: &Session, call: CallId) -> Result<String, Failure> {
+    let records = of_call(session, call).await?;
+    let Some(last) = records.iter().rev().find(|it| it.kind() == "call.gating_refused") else {
+        return Ok("these values do not fit".to_owned());
+    };
+    let words = words(session, std::slice::from_ref(last)).await?;
+    Ok(words.get(last.text("errors")).map_or_else(
+        || "these values do not fit".to_owned(),
+        |it| it.replace('\n', "; "),
+    ))
+}
+
+/// Records as lines: when, who, what.
+pub(crate) fn timeline(records: &[Record], words: &BTreeMap<String, String>) -> String {
+    let rows: Vec<Vec<String>> = records
+        .iter()
+        .map(|it| vec![format!("  {}", it.moment()), it.actor(), it.told(words)])
+        .collect();
+    text::table(&rows)
+}
+
+/// Words by commitment, as JSON.
+pub(crate) fn words_json(words: BTreeMap<String, String>) -> Value {
+    Value::Object(
+        words
+            .into_iter()
+            .map(|(name, it)| (name, Value::from(it)))
+            .collect::<Map<_, _>>(),
+    )
+}

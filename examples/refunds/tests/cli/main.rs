@@ -1,0 +1,6 @@
+//! The program from the outside: every command is a process of its own.
+
+mod answers;
+mod program;
+mod safety;
+mod story;

@@ -1,0 +1,14 @@
+//! What a call costs, against the same work written by hand. `cargo bench -p countersign`.
+//!
+//! Figures and limits are in `docs/benchmarks.md`. Quote the ratios of one run, never absolute times.
+
+#![allow(missing_docs, reason = "criterion generates undocumented functions")]
+
+mod cycle;
+mod dispatch;
+mod registry;
+
+use criterion::{criterion_group, criterion_main};
+
+criterion_group!(benches, dispatch::all, registry::all, cycle::all);
+criterion_main!(benches);

@@ -1,0 +1,391 @@
+//! Proposing a call: in place for an ungated tool, opened and committed for a gated one.
+
+use std::any::{Any, TypeId};
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+use std::future::IntoFuture;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use countersign_core::actor::{ActingAgent, Actor, Kind};
+use countersign_core::call::{Call, Effect, Opening, Outcome, Phase, Source};
+use countersign_core::canonical::Canonical;
+use countersign_core::digest::Digest;
+use countersign_core::id::{ActorId, CallId};
+use countersign_core::tool::{ArgumentErrors, Body, BoxFuture, CallContext, Failure, Scope};
+use serde_json::Value;
+
+use crate::audited;
+use crate::directory::Directory;
+use crate::engine::{Engine, Inner, Waiting, random_bytes};
+use crate::error::Error;
+use crate::identity::Identity;
+use crate::invoke::{self, Panicked};
+use crate::judge::{can_be_met, judge};
+use crate::registry::{Entry, Tier};
+use crate::store::{CallWrite, Commit, Committed, Durability, RunRow};
+use crate::turn::row;
+
+/// The arguments of a call: JSON text, or a value.
+#[derive(Debug, Clone)]
+pub struct Arguments<'a>(Cow<'a, str>);
+
+impl<'a> From<&'a str> for Arguments<'a> {
+    fn from(text: &'a str) -> Self {
+        Self(Cow::Borrowed(text))
+    }
+}
+
+impl From<String> for Arguments<'_> {
+    fn from(text: String) -> Self {
+        Self(Cow::Owned(text))
+    }
+}
+
+impl From<Value> for Arguments<'_> {
+    fn from(value: Value) -> Self {
+        Self(Cow::Owned(value.to_string()))
+    }
+}
+
+/// What came of proposing a call.
+#[derive(Debug)]
+pub enum Called {
+    /// It is closed. Of a tool that runs in place, this is its result.
+    Done(Outcome),
+    /// It waits for people, for an outside system or for a worker.
+    Waiting(Waiting),
+}
+
+/// A call that is about to be proposed. `await` it.
+#[must_use = "nothing is proposed until this is awaited"]
+pub struct CallBuilder<'a> {
+    engine: &'a Engine,
+    tool: &'a str,
+    arguments: Arguments<'a>,
+    by: Option<&'a Identity>,
+    agent: Option<&'a Identity>,
+}
+
+impl<'a> CallBuilder<'a> {
+    pub(crate) const fn new(engine: &'a Engine, tool: &'a str, arguments: Arguments<'a>) -> Self {
+        Self {
+            engine,
+            tool,
+            arguments,
+            by: None,
+            agent: None,
+        }
+    }
+
+    /// On whose behalf. Required for every tool that is not ungated.
+    pub const fn by(mut self, requester: &'a Identity) -> Self {
+        self.by = Some(requester);
+        self
+    }
+
+    /// The agent that makes the call for the requester. Neither it nor its owner can approve it.
+    pub const fn through(mut self, agent: &'a Identity) -> Self {
+        self.agent = Some(agent);
+        self
+    }
+
+    fn unknown(&self) -> Error {
+        Error::UnknownTool {
+            name: self.tool.to_owned(),
+            hint: self.engine.inner.registry.hint(self.tool),
+        }
+    }
+}
+
+/// The future of a [`CallBuilder`]. Allocates nothing for a sync tool without gates.
+#[must_use = "futures do nothing unless awaited"]
+pub struct CallFuture<'a>(State<'a>);
+
+enum State<'a> {
+    InPlace { entry: &'a Entry, call: CallBuilder<'a> },
+    Elsewhere(BoxFuture<'a, Result<Called, Error>>),
+    Gone,
+}
+
+impl<'a> IntoFuture for CallBuilder<'a> {
+    type Output = Result<Called, Error>;
+    type IntoFuture = CallFuture<'a>;
+
+    fn into_future(self) -> CallFuture<'a> {
+        let Some(entry) = self.engine.inner.registry.get(self.tool) else {
+            let error = self.unknown();
+            return CallFuture(State::Elsewhere(Box::pin(async { Err(error) })));
+        };
+        CallFuture(match (entry.tier(), entry.definition().body) {
+            (Tier::Ungated, Body::Sync(_)) if !entry.is_limited() => State::InPlace { entry, call: self },
+            (Tier::Ungated, _) => State::Elsewhere(Box::pin(ungated(entry, self))),
+            (Tier::Audited, _) => State::Elsewhere(Box::pin(audited::call(entry, self.parts()))),
+            (Tier::Gated, _) => State::Elsewhere(Box::pin(gated(entry, self))),
+        })
+    }
+}
+
+impl Future for CallFuture<'_> {
+    type Output = Result<Called, Error>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match &mut self.0 {
+            State::Elsewhere(future) => future.as_mut().poll(cx),
+            State::InPlace { .. } => {
+                let State::InPlace { entry, call } = std::mem::replace(&mut self.0, State::Gone) else {
+                    return Poll::Pending;
+                };
+                Poll::Ready(in_place(entry, &call))
+            }
+            // Polled after it was ready; a future may do anything then but harm.
+            State::Gone => Poll::Pending,
+        }
+    }
+}
+
+/// What a tool that runs in place can reach. Its context is made when it asks.
+pub(crate) struct InPlace<'a> {
+    pub(crate) inner: &'a Inner,
+    pub(crate) by: Option<&'a ActorId>,
+    pub(crate) id: Option<CallId>,
+}
+
+impl Scope for InPlace<'_> {
+    fn state(&self, id: TypeId) -> Option<&(dyn Any + Send + Sync)> {
+        self.inner.states.get(id)
+    }
+
+    fn context(&self) -> CallContext {
+        let id = self.id.unwrap_or_else(|| self.inner.new_call_id());
+        let requester = self.by.cloned().unwrap_or_else(anonymous);
+        CallContext::new(id, requester, Vec::new(), id.to_string(), None)
+    }
+}
+
+/// Who calls an ungated tool without saying so.
+fn anonymous() -> ActorId {
+    ActorId::new("anonymous").unwrap_or_else(|_| unreachable!("a constant name"))
+}
+
+fn in_place(entry: &Entry, call: &CallBuilder<'_>) -> Result<Called, Error> {
+    let Body::Sync(body) = entry.definition().body else {
+        return Err(call.unknown());
+    };
+    let text = &*call.arguments.0;
+    entry.check_constraints(text)?;
+    let scope = InPlace {
+        inner: &call.engine.inner,
+        by: call.by.map(Identity::id),
+        id: None,
+    };
+    match invoke::run_in_place(|| body(text, &scope)) {
+        Ok(said) => returned(said),
+        Err(Panicked(error)) => Ok(failed(error, Effect::Unknown)),
+    }
+}
+
+pub(crate) fn returned(said: Result<String, Failure>) -> Result<Called, Error> {
+    match said {
+        Ok(result) => Ok(Called::Done(Outcome::Returned {
+            result,
+            source: Source::Tool,
+        })),
+        Err(Failure::Arguments(errors)) => Err(Error::Arguments(errors)),
+        Err(failure @ Failure::State(_)) => Err(Error::Failed(failure)),
+        Err(failure @ Failure::Failed(_)) => Ok(failed(failure.to_string(), Effect::Reported)),
+        Err(failure @ Failure::Output(_)) => Ok(failed(failure.to_string(), Effect::Unknown)),
+    }
+}
+
+fn failed(error: String, effect: Effect) -> Called {
+    Called::Done(Outcome::Failed {
+        error,
+        effect,
+        source: Source::Tool,
+    })
+}
+
+/// An ungated tool that is async, blocks or has a time limit.
+async fn ungated(entry: &Entry, call: CallBuilder<'_>) -> Result<Called, Error> {
+    let text = &*call.arguments.0;
+    entry.check_constraints(text)?;
+    let inner = &call.engine.inner;
+    let by = call.by.map(Identity::id);
+    Ok(Called::Done(
+        invoke::run_now(inner, entry, text, by, inner.new_call_id()).await?,
+    ))
+}
+
+/// What a call is made of, apart from the builder.
+pub(crate) struct Parts<'a> {
+    pub(crate) inner: &'a Inner,
+    pub(crate) arguments: Cow<'a, str>,
+    pub(crate) by: Option<&'a Identity>,
+    pub(crate) agent: Option<&'a Identity>,
+}
+
+impl<'a> CallBuilder<'a> {
+    fn parts(self) -> Parts<'a> {
+        Parts {
+            inner: &self.engine.inner,
+            arguments: self.arguments.0,
+            by: self.by,
+            agent: self.agent,
+        }
+    }
+}
+
+/// Canonical arguments; nothing at all means an empty object.
+pub(crate) fn canonical(text: &str) -> Result<Canonical, Error> {
+    let text = if matches!(text.trim(), "" | "null") {
+        "{}"
+    } else {
+        text
+    };
+    Ok(Canonical::parse(text).map_err(|error| ArgumentErrors(vec![error.to_string()]))?)
+}
+
+/// Opens a gated call. Bad arguments answer at once; nobody is asked about them.
+async fn gated(entry: &Entry, call: CallBuilder<'_>) -> Result<Called, Error> {
+    let engine = call.engine;
+    let parts = call.parts();
+    let inner = parts.inner;
+    let by = parts.by.ok_or(Error::NoRequester)?;
+    let arguments = canonical(&parts.arguments)?;
+    let mut refresh = false;
+    let opened = loop {
+        // The cached directory will do: the commit says which revision it was, and is refused if another
+        // one is stored.
+        let directory = if refresh {
+            inner.directory.refreshed(&*inner.store).await?
+        } else {
+            inner.directory.last()
+        };
+        let requester = directory.actor(by);
+        // An agent that calls for itself is its own acting agent: whoever owns it stands behind the call.
+        let acting = parts
+            .agent
+            .or_else(|| (requester.kind == Kind::Agent).then_some(by));
+        let agent = acting.map(|it| directory.agent(it.id()));
+        let opening = opening(inner, entry, &directory, &arguments, requester, agent)?;
+        let step = Call::open(opening, inner.clock.now());
+        let commit = opening_commit(
+            inner,
+            entry,
+            &step.call,
+            step.record.into_iter().collect(),
+            directory.revision,
+        );
+        if let Committed::Done { .. } = inner.store.commit(commit).await? {
+            break step.call;
+        }
+        refresh = true;
+    };
+    let id = *opened.id();
+    match opened.phase() {
+        Phase::Closed { outcome } => Ok(Called::Done(outcome.clone())),
+        // No gate stands for these arguments: a worker of ours takes it right away.
+        Phase::Cleared { .. } if engine.has_worker() => {
+            inner.hint(id);
+            let settled = engine.wait_until_settled(id).await?;
+            match settled.phase() {
+                Phase::Closed { outcome } => Ok(Called::Done(outcome.clone())),
+                _ => Ok(Called::Waiting(Waiting::new(settled))),
+            }
+        }
+        _ => Ok(Called::Waiting(Waiting::new(opened))),
+    }
+}
+
+fn opening_commit(
+    inner: &Inner,
+    entry: &Entry,
+    call: &Call,
+    records: Vec<countersign_core::audit::Draft>,
+    directory: u64,
+) -> Commit {
+    let run = RunRow {
+        id: *call.run(),
+        requester: call.requester().clone(),
+        created: *call.opened(),
+        state: serde_json::json!({"v": 1, "kind": "direct"}).to_string(),
+    };
+    Commit {
+        tenant: inner.tenant.clone(),
+        time: *call.opened(),
+        call: Some(CallWrite {
+            row: row(call, 0),
+            expected: None,
+        }),
+        run: Some(run),
+        descriptor: Some((entry.digest(), entry.descriptor_text().to_owned())),
+        directory: None,
+        assumed_directory: Some(directory),
+        records,
+        durability: Durability::Disk,
+    }
+}
+
+fn opening(
+    inner: &Inner,
+    entry: &Entry,
+    directory: &Directory,
+    arguments: &Canonical,
+    requester: Actor,
+    agent: Option<ActingAgent>,
+) -> Result<Opening, Error> {
+    let descriptor = entry.descriptor();
+    let patience = directory.policy.patience();
+    let mut blocked = Vec::new();
+    if requester.kind == Kind::Unknown {
+        blocked.push(format!("nobody knows an actor `{}`", requester.id));
+    }
+    if requester.kind == Kind::Agent && agent.as_ref().is_some_and(|it| it.id != requester.id) {
+        blocked.push(format!(
+            "`{}` is an agent, and another agent makes this call; make it on behalf of a person",
+            requester.id
+        ));
+    }
+    let (gates, rules) = if let Some(gate) = descriptor.gates.frozen_input(patience) {
+        // The arguments are not complete: only what the model gave can be checked.
+        entry
+            .rendered()
+            .model_input()
+            .check(&arguments.value())
+            .map_err(ArgumentErrors)?;
+        directory.policy.tighten_input(descriptor.name.as_str(), gate)
+    } else {
+        let judged = judge(entry, directory, arguments)?;
+        let mut behind = BTreeSet::from([requester.id.clone()]);
+        behind.extend(
+            agent
+                .iter()
+                .flat_map(|it| std::iter::once(it.id.clone()).chain(it.owner.clone())),
+        );
+        blocked.extend(can_be_met(&judged.gates, &directory.members(), &behind).err());
+        (judged.gates, judged.rules)
+    };
+    Ok(Opening {
+        id: inner.new_call_id(),
+        run: inner.new_run_id(),
+        tenant: inner.tenant.clone(),
+        tool: descriptor.name.clone(),
+        descriptor: entry.digest(),
+        idempotent: descriptor.hints.idempotent,
+        secrets: descriptor
+            .parameters
+            .iter()
+            .filter(|it| it.secret)
+            .map(|it| it.name.clone())
+            .collect(),
+        requester,
+        agent,
+        salt: Digest::new(random_bytes()),
+        patience,
+        arguments: arguments.clone(),
+        gates,
+        rules,
+        blocked,
+    })
+}

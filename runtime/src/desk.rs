@@ -1,0 +1,576 @@
+//! Takes decisions from people and hands them to the call they are about.
+//!
+//! The desk needs no linked tools: it works on a machine that only has the database, and then leaves
+//! amended and filled calls in `Gating`, for a process that links the tool. Who somebody is was settled
+//! at the edge; whether they may decide is settled in the machine.
+//!
+//! A refused decision is committed too. "Somebody tried" is worth more than "nothing happened".
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use countersign_core::actor::Actor;
+use countersign_core::audit::Draft;
+use countersign_core::call::{Answer, Call, Code, Event, Phase, Refusal, Reporter, Resolution};
+use countersign_core::canonical::Canonical;
+use countersign_core::digest::Digest;
+use countersign_core::id::{CallId, RequirementId};
+use countersign_core::requirement::Requirement;
+use countersign_core::tool::Descriptor;
+use serde_json::{Map, Value, json};
+
+use crate::directory::Directory;
+use crate::engine::{Inner, random_token};
+use crate::error::Error;
+use crate::identity::Identity;
+use crate::judge::regate;
+use crate::schema::Validator;
+use crate::store::{CallFilter, Commit, Durability, StoreError};
+use crate::turn::{Loaded, Move, Turned};
+
+/// The domain of the hash of a reporting token.
+const TOKEN: &str = "countersign/report-token/1";
+
+/// What somebody says about a requirement.
+#[derive(Debug, Clone)]
+#[must_use = "a decision counts when the desk has taken it: `desk.decide(decision)`"]
+pub struct Decision {
+    on: RequirementId,
+    by: Option<Identity>,
+    verdict: Verdict,
+    reason: Option<String>,
+}
+
+/// What is said.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum Verdict {
+    /// The requester confirms this exact call.
+    Confirm,
+    /// The requester replaces all arguments.
+    Amend(Value),
+    /// The requester gives the answer in place of the tool.
+    Answer(Value),
+    /// The requester or the pool says no.
+    Reject,
+    /// The requester fills the asked fields in: an object of these fields.
+    Fill(Value),
+    /// A member of the pool approves.
+    Approve,
+    /// The outside system says how the work ended: the result, or what went wrong.
+    Report(Result<Value, String>),
+    /// The same, by whoever holds the call's token.
+    ReportWithToken(Result<Value, String>, String),
+    /// The requester or an operator wants the gates asked anew.
+    Reask,
+    /// An operator: run the call in doubt again.
+    Retry,
+    /// An operator: the call in doubt was handed over, the outside will report.
+    HandedOff,
+    /// An operator: the call in doubt ran, with this result.
+    Done(Value),
+    /// An operator: give the call in doubt up.
+    Abandon,
+}
+
+macro_rules! decisions {
+    ($($(#[doc = $doc:literal])* $name:ident($($argument:ident: $type:ty),*) = $verdict:expr;)*) => {
+        impl Decision {$(
+            $(#[doc = $doc])*
+            pub fn $name(on: impl Into<RequirementId>, $($argument: $type),*) -> Self {
+                Self::new(on, $verdict)
+            }
+        )*}
+    };
+}
+
+decisions! {
+    /// The requester confirms.
+    confirm() = Verdict::Confirm;
+    /// The requester replaces all arguments.
+    amend(arguments: Value) = Verdict::Amend(arguments);
+    /// The requester answers in place of the tool.
+    answer(answer: Value) = Verdict::Answer(answer);
+    /// The requester or a pool member says no.
+    reject() = Verdict::Reject;
+    /// The requester fills fields in.
+    fill(values: Value) = Verdict::Fill(values);
+    /// A pool member approves.
+    approve() = Verdict::Approve;
+    /// The outside reports a result or a failure.
+    report(report: Result<Value, String>) = Verdict::Report(report);
+    /// The holder of the call's token reports.
+    report_with_token(report: Result<Value, String>, token: String) = Verdict::ReportWithToken(report, token);
+    /// The gates are to be asked anew.
+    reask() = Verdict::Reask;
+}
+
+impl Decision {
+    /// Any verdict on a requirement.
+    pub fn new(on: impl Into<RequirementId>, verdict: Verdict) -> Self {
+        Self {
+            on: on.into(),
+            by: None,
+            verdict,
+            reason: None,
+        }
+    }
+
+    /// Who decides.
+    pub fn by(mut self, identity: &Identity) -> Self {
+        self.by = Some(identity.clone());
+        self
+    }
+
+    /// Why, in the decider's words. Kept up to 4096 bytes; a model sees it as quoted data.
+    pub fn reason(mut self, reason: impl Into<String>) -> Self {
+        self.reason = Some(reason.into());
+        self
+    }
+}
+
+/// What came of a decision, and the call as it is now.
+#[derive(Debug, Clone)]
+pub struct Decided {
+    /// Whether it counts.
+    pub answer: Answer,
+    /// The call; none if there is no such call.
+    pub call: Option<Call>,
+}
+
+/// Where requirements are read and decisions are taken.
+#[derive(Clone)]
+pub struct Desk(pub(crate) Arc<Inner>);
+
+impl Desk {
+    /// Takes a decision. A refusal is an answer and is on record; `Err` is for a store that fails.
+    pub async fn decide(&self, decision: Decision) -> Result<Decided, Error> {
+        let inner = &*self.0;
+        let by = match (&decision.by, &decision.verdict) {
+            (Some(by), _) => by.clone(),
+            (None, Verdict::ReportWithToken(..)) => {
+                Identity::asserted("token").map_err(|_| Error::NoRequester)?
+            }
+            (None, _) => return Err(Error::NoRequester),
+        };
+        let loaded = match inner.load(decision.on.call()).await {
+            Ok(loaded) => loaded,
+            Err(Error::UnknownCall(_)) => return inner.refuse_unknown(decision.on, &by).await,
+            Err(error) => return Err(error),
+        };
+        // Whatever is decided before the claim is compared with the records there. After it, or for a tool
+        // that nobody claims, this is the only look.
+        let loaded = match loaded.call.phase() {
+            Phase::Executing { .. } | Phase::External { .. } | Phase::InDoubt { .. } => {
+                inner.as_recorded(loaded).await?
+            }
+            _ => loaded,
+        };
+        // Roles are those of now, whoever changed them: a console may live for months.
+        inner.directory.refreshed(&*inner.store).await?;
+        let turned = inner.decided(loaded, &decision, &by).await?;
+        let turned = inner.after_decision(turned).await?;
+        inner.hint(*turned.loaded.call.id());
+        Ok(Decided {
+            answer: turned.answer,
+            call: Some(turned.loaded.call),
+        })
+    }
+
+    /// Withdraws a call: its requester or an operator.
+    pub async fn cancel(
+        &self,
+        call: CallId,
+        by: &Identity,
+        reason: Option<String>,
+    ) -> Result<Decided, Error> {
+        let inner = &*self.0;
+        let loaded = inner.load(call).await?;
+        inner.directory.refreshed(&*inner.store).await?;
+        let turned = inner
+            .turn(loaded, |_, directory| {
+                Ok(Move::Event(Event::Cancelled {
+                    by: directory.actor(by),
+                    reason: reason.clone(),
+                }))
+            })
+            .await?;
+        Ok(Decided {
+            answer: turned.answer,
+            call: Some(turned.loaded.call),
+        })
+    }
+
+    /// Issues a token with which the result of a waiting external call can be reported. Only for actors
+    /// with the role `reporter`, and only while the result is awaited. The token is shown once.
+    pub async fn issue_token(&self, call: CallId, by: &Identity) -> Result<Result<String, Refusal>, Error> {
+        let inner = &*self.0;
+        let loaded = inner.as_recorded(inner.load(call).await?).await?;
+        inner.directory.refreshed(&*inner.store).await?;
+        let token = random_token();
+        let hash = token_hash(&token);
+        let turned = inner
+            .turn(loaded, |_, directory| {
+                Ok(Move::Event(Event::TokenIssued {
+                    by: directory.actor(by),
+                    token: hash,
+                }))
+            })
+            .await?;
+        Ok(match turned.answer {
+            Answer::Refused(refusal) => Err(refusal),
+            Answer::Accepted | Answer::Repeated => Ok(token),
+        })
+    }
+
+    /// What this actor may decide now, by call, from the one after `after`; looks at `limit` calls.
+    pub async fn inbox(
+        &self,
+        by: &Identity,
+        after: Option<CallId>,
+        limit: usize,
+    ) -> Result<(Vec<Requirement>, Option<CallId>), Error> {
+        let inner = &*self.0;
+        let directory = inner.directory.refreshed(&*inner.store).await?;
+        let actor = directory.actor(by);
+        let filter = CallFilter {
+            phases: vec!["input", "confirm", "approve", "external", "in_doubt"],
+            ..CallFilter::default()
+        };
+        let mut found = Vec::new();
+        let mut after = after;
+        // Other people's calls are passed over, so one page of the store may hold nothing for this actor.
+        loop {
+            let rows = inner
+                .store
+                .calls(&inner.tenant, &filter, after, limit.max(1))
+                .await?;
+            let full = rows.len() >= limit.max(1);
+            after = rows.last().map(|it| it.id);
+            for row in rows {
+                let Ok(call) = Call::from_text(&row.state) else {
+                    continue;
+                };
+                found.extend(
+                    call.requirements()
+                        .into_iter()
+                        .filter(|it| may_decide(&call, it, &actor)),
+                );
+            }
+            if !full || found.len() >= limit {
+                return Ok((found, after.filter(|_| full)));
+            }
+        }
+    }
+
+    /// Compares what is stored of a call with its own records, as every claim does before it runs.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Damaged`] if they differ: somebody edited the store, or a part of it is lost.
+    pub async fn check(&self, id: CallId) -> Result<(), Error> {
+        let loaded = self.0.load(id).await?;
+        self.0.as_recorded(loaded).await.map(|_| ())
+    }
+
+    /// One call as it is now.
+    pub async fn call(&self, id: CallId) -> Result<Call, Error> {
+        Ok(self.0.load(id).await?.call)
+    }
+}
+
+/// Whether a requirement belongs into this actor's inbox.
+fn may_decide(call: &Call, requirement: &Requirement, actor: &Actor) -> bool {
+    use countersign_core::actor::{OPERATOR, REPORTER};
+    use countersign_core::requirement::RequirementKind as Kind;
+    match requirement.kind {
+        Kind::UserInput | Kind::Confirmation => actor.is_person() && actor.id == *call.requester(),
+        Kind::Approval => {
+            actor.is_person()
+                && !call.is_own(&actor.id)
+                && !call.votes().iter().any(|it| it.by == actor.id)
+                && requirement
+                    .pool
+                    .as_ref()
+                    .is_some_and(|it| actor.pools.contains(it))
+        }
+        Kind::External => actor.has_role(REPORTER),
+        Kind::InDoubt => actor.is_person() && actor.has_role(OPERATOR) && !call.is_own(&actor.id),
+    }
+}
+
+/// The hash under which a reporting token is kept.
+pub(crate) fn token_hash(token: &str) -> Digest {
+    Digest::of(TOKEN, &[token.as_bytes()])
+}
+
+impl Inner {
+    async fn decided(&self, mut loaded: Loaded, decision: &Decision, by: &Identity) -> Result<Turned, Error> {
+        let descriptor = self.stored_descriptor(&loaded.call).await?;
+        loop {
+            let mut tightens = false;
+            let turned = self
+                .turn(loaded, |call, directory| {
+                    tightens = false;
+                    let actor = directory.actor(by);
+                    let event = match event(call, decision, &actor, &descriptor, directory) {
+                        Ok(event) => event,
+                        Err(refusal) => {
+                            return Ok(Move::Step(Box::new(call.clone().refuse(
+                                decision.on,
+                                &actor,
+                                refusal,
+                            ))));
+                        }
+                    };
+                    // What was accepted before gets the same answer, however the policy has changed since.
+                    let repeat = call.is_repeat(&event, self.clock.now());
+                    let stricter = stricter(call, directory).filter(|_| !repeat);
+                    tightens = stricter.is_some();
+                    Ok(Move::Event(stricter.unwrap_or(event)))
+                })
+                .await?;
+            if !tightens {
+                return Ok(turned);
+            }
+            // The policy got stricter, and that came first: the decision is now about an old seal.
+            loaded = turned.loaded;
+        }
+    }
+
+    /// What follows at once: a call that is too late closes, one in `Gating` is judged if we link its tool.
+    async fn after_decision(&self, turned: Turned) -> Result<Turned, Error> {
+        let answer = turned.answer.clone();
+        let loaded = self.expired(turned).await?;
+        let loaded = match loaded.call.phase() {
+            Phase::Gating { .. } => self.gate(loaded).await?,
+            _ => loaded,
+        };
+        Ok(Turned { loaded, answer })
+    }
+
+    /// Judges a call in `Gating`, if this process links its tool.
+    pub(crate) async fn gate(&self, loaded: Loaded) -> Result<Loaded, Error> {
+        let Some(entry) = self.registry.get(loaded.call.tool().as_str()) else {
+            return Ok(loaded);
+        };
+        let turned = self
+            .turn(loaded, |call, directory| {
+                Ok(regate(entry, directory, call).map_or(Move::Leave, Move::Event))
+            })
+            .await?;
+        self.expired(turned).await
+    }
+
+    /// Closes a call whose time was found to be over.
+    pub(crate) async fn expired(&self, turned: Turned) -> Result<Loaded, Error> {
+        let Turned { loaded, answer } = turned;
+        match (answer, loaded.call.phase()) {
+            (_, Phase::Closed { .. }) => Ok(loaded),
+            (Answer::Refused(refusal), _) if refusal.code == Code::Expired => Ok(self
+                .turn(loaded, |_, _| Ok(Move::Event(Event::DeadlinePassed)))
+                .await?
+                .loaded),
+            (Answer::Accepted | Answer::Repeated | Answer::Refused(_), _) => Ok(loaded),
+        }
+    }
+
+    pub(crate) async fn stored_descriptor(&self, call: &Call) -> Result<Cow<'static, Descriptor>, Error> {
+        if let Some(entry) = self
+            .registry
+            .get(call.tool().as_str())
+            .filter(|it| it.digest() == *call.descriptor())
+        {
+            return Ok(Cow::Borrowed(entry.descriptor()));
+        }
+        let missing = || {
+            StoreError::Damaged(format!(
+                "the descriptor {} of a call is missing",
+                call.descriptor()
+            ))
+        };
+        let text = self
+            .store
+            .descriptor(call.descriptor())
+            .await?
+            .ok_or_else(missing)?;
+        let descriptor: Descriptor = serde_json::from_str(&text)
+            .map_err(|error| StoreError::Damaged(format!("a descriptor: {error}")))?;
+        if descriptor.digest() != *call.descriptor() {
+            return Err(StoreError::Damaged("a descriptor is not what its digest says".to_owned()).into());
+        }
+        Ok(Cow::Owned(descriptor))
+    }
+
+    async fn refuse_unknown(&self, on: RequirementId, by: &Identity) -> Result<Decided, Error> {
+        let mut fields = Map::new();
+        fields.insert("kind".to_owned(), "decision.refused".into());
+        fields.insert("requirement".to_owned(), on.to_string().into());
+        fields.insert("refusal".to_owned(), Code::UnknownRequirement.as_str().into());
+        let auth: String = by.auth().chars().take(256).collect();
+        fields.insert("actor".to_owned(), json!({"id": by.id().as_str(), "auth": auth}));
+        self.store
+            .commit(Commit {
+                tenant: self.tenant.clone(),
+                time: self.clock.now(),
+                call: None,
+                run: None,
+                descriptor: None,
+                directory: None,
+                assumed_directory: None,
+                records: vec![Draft {
+                    call: None,
+                    fields,
+                    blobs: Vec::new(),
+                }],
+                durability: Durability::Disk,
+            })
+            .await?;
+        let refusal = Refusal {
+            code: Code::UnknownRequirement,
+            message: format!("there is no call {}", on.call()),
+        };
+        Ok(Decided {
+            answer: Answer::Refused(refusal),
+            call: None,
+        })
+    }
+}
+
+/// The tightening that must come first, if the policy of now demands more than what was frozen.
+pub(crate) fn stricter(call: &Call, directory: &Directory) -> Option<Event> {
+    match call.phase() {
+        Phase::Confirm { .. } | Phase::Approve { .. } | Phase::Cleared { .. } => {
+            let (gates, rules) = directory.policy.tighten(call.tool().as_str(), call.gates());
+            (!call.gates().cover(&gates)).then_some(Event::Tightened { gates, rules })
+        }
+        Phase::Input { .. }
+        | Phase::Gating { .. }
+        | Phase::Executing { .. }
+        | Phase::External { .. }
+        | Phase::InDoubt { .. }
+        | Phase::Closed { .. } => None,
+    }
+}
+
+fn invalid(message: impl Into<String>) -> Refusal {
+    Refusal {
+        code: Code::InvalidInput,
+        message: message.into(),
+    }
+}
+
+fn canonical(value: &Value) -> Result<Canonical, Refusal> {
+    Canonical::of(value).map_err(|error| invalid(error.to_string()))
+}
+
+fn checked(validator: &Validator, value: &Value) -> Result<(), Refusal> {
+    validator
+        .check(value)
+        .map_err(|errors| invalid(errors.join("; ")))
+}
+
+/// The event that a decision asks for, or why it cannot be one.
+fn event(
+    call: &Call,
+    decision: &Decision,
+    by: &Actor,
+    descriptor: &Descriptor,
+    directory: &Directory,
+) -> Result<Event, Refusal> {
+    let (on, by, reason) = (decision.on, by.clone(), decision.reason.clone());
+    let resolved = |resolution| {
+        let reason = decision.reason.clone().unwrap_or_default();
+        Event::Resolved {
+            on,
+            by: by.clone(),
+            reason,
+            resolution,
+        }
+    };
+    Ok(match &decision.verdict {
+        Verdict::Confirm => Event::Confirmed { on, by, reason },
+        Verdict::Reject => Event::Rejected {
+            on,
+            by,
+            reason,
+            stop_run: false,
+        },
+        Verdict::Approve => Event::Approved { on, by, reason },
+        Verdict::Reask => Event::Reasked { on, by, reason },
+        Verdict::Retry => resolved(Resolution::Retry {
+            voters: Inner::voters(call, directory),
+        }),
+        Verdict::HandedOff => resolved(Resolution::HandedOff),
+        Verdict::Abandon => resolved(Resolution::Abandon),
+        Verdict::Done(result) => {
+            checked(&Validator::for_output(descriptor), result)?;
+            resolved(Resolution::Done {
+                result: canonical(result)?,
+            })
+        }
+        Verdict::Answer(answer) => Event::Answered {
+            on,
+            by,
+            answer: canonical(answer)?,
+        },
+        Verdict::Amend(arguments) => {
+            checked(&Validator::for_input(descriptor), arguments)?;
+            Event::Amended {
+                on,
+                by,
+                arguments: canonical(arguments)?,
+                reason,
+            }
+        }
+        Verdict::Fill(values) => Event::Filled {
+            on,
+            by,
+            arguments: filled(call, descriptor, values)?,
+        },
+        Verdict::Report(report) => Event::Reported {
+            on,
+            by: Reporter::Actor(by),
+            report: checked_report(descriptor, report)?,
+        },
+        Verdict::ReportWithToken(report, token) => {
+            let report = checked_report(descriptor, report)?;
+            Event::Reported {
+                on,
+                by: Reporter::Token(token_hash(token)),
+                report,
+            }
+        }
+    })
+}
+
+fn checked_report(
+    descriptor: &Descriptor,
+    report: &Result<Value, String>,
+) -> Result<Result<Canonical, String>, Refusal> {
+    match report {
+        Ok(result) => {
+            checked(&Validator::for_output(descriptor), result)?;
+            Ok(Ok(canonical(result)?))
+        }
+        Err(error) => Ok(Err(error.clone())),
+    }
+}
+
+/// The arguments with the asked fields filled in, and no others touched.
+fn filled(call: &Call, descriptor: &Descriptor, values: &Value) -> Result<Canonical, Refusal> {
+    let fields = call
+        .gates()
+        .user_input
+        .as_ref()
+        .map(|it| it.fields.as_slice())
+        .unwrap_or_default();
+    checked(&Validator::for_fields(descriptor, fields), values)?;
+    let mut arguments = call.arguments().value();
+    if let (Some(arguments), Some(values)) = (arguments.as_object_mut(), values.as_object()) {
+        for (name, value) in values.iter().filter(|(name, _)| fields.contains(name)) {
+            arguments.insert(name.clone(), value.clone());
+        }
+    }
+    canonical(&arguments)
+}

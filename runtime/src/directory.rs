@@ -1,0 +1,237 @@
+//! The actors and the policy in force, as the store has them.
+//!
+//! What is read here may be old by the time it is used: every commit that depends on it says which
+//! revision it was computed from, and the store refuses if that is no longer the one.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use countersign_core::actor::{ActingAgent, Actor, Kind};
+use countersign_core::audit::{Blob, Draft};
+use countersign_core::id::{ActorId, PoolName, TenantId};
+use serde_json::{Map, Value, json};
+
+use crate::error::Error;
+use crate::identity::Identity;
+use crate::policy::{ActorEntry, Policy};
+use crate::store::{self, Commit, Committed, DirectoryWrite, Durability, Store, StoreError};
+
+/// Actors and policy at one revision.
+#[derive(Debug, Default)]
+pub(crate) struct Directory {
+    pub(crate) revision: u64,
+    pub(crate) policy: Policy,
+    pub(crate) actors: BTreeMap<ActorId, ActorEntry>,
+}
+
+impl Directory {
+    fn read(stored: &store::Directory) -> Result<Self, Error> {
+        let policy = Policy::parse(&stored.policy)?;
+        let mut actors = BTreeMap::new();
+        for (id, text) in &stored.actors {
+            let actor = serde_json::from_str(text)
+                .map_err(|error| StoreError::Damaged(format!("actor `{id}` cannot be read: {error}")))?;
+            actors.insert(id.clone(), actor);
+        }
+        Ok(Self {
+            revision: stored.revision,
+            policy,
+            actors,
+        })
+    }
+
+    /// What a policy alone would seed.
+    pub(crate) fn seeded_from(policy: &Policy) -> Self {
+        Self {
+            revision: 0,
+            policy: policy.clone(),
+            actors: policy.actors().clone(),
+        }
+    }
+
+    /// An actor as it stands now. One that nobody knows may do nothing.
+    pub(crate) fn actor(&self, identity: &Identity) -> Actor {
+        let id = identity.id().clone();
+        let auth = identity.auth().to_owned();
+        match self.actors.get(&id) {
+            Some(entry) => Actor {
+                kind: entry.kind,
+                roles: entry.roles.clone(),
+                pools: self.pools_of(&id, entry),
+                id,
+                auth,
+            },
+            None => Actor {
+                id,
+                kind: Kind::Unknown,
+                roles: BTreeSet::new(),
+                pools: BTreeSet::new(),
+                auth,
+            },
+        }
+    }
+
+    fn pools_of(&self, id: &ActorId, entry: &ActorEntry) -> BTreeSet<PoolName> {
+        self.policy
+            .pools()
+            .iter()
+            .filter(|(_, pool)| pool.has(id, entry))
+            .map(|(name, _)| name.clone())
+            .collect()
+    }
+
+    /// The persons of every pool.
+    pub(crate) fn members(&self) -> BTreeMap<PoolName, BTreeSet<ActorId>> {
+        let persons = |pool: &crate::policy::Pool| {
+            self.actors
+                .iter()
+                .filter(|(id, entry)| pool.has(id, entry))
+                .map(|(id, _)| id.clone())
+                .collect()
+        };
+        self.policy
+            .pools()
+            .iter()
+            .map(|(name, pool)| (name.clone(), persons(pool)))
+            .collect()
+    }
+
+    /// The agent of that id with its owner.
+    pub(crate) fn agent(&self, id: &ActorId) -> ActingAgent {
+        let owner = self.actors.get(id).and_then(|it| it.owner.clone());
+        ActingAgent {
+            id: id.clone(),
+            owner,
+        }
+    }
+}
+
+/// Keeps the last revision that was read.
+pub(crate) struct DirectoryCache {
+    tenant: TenantId,
+    current: RwLock<Arc<Directory>>,
+}
+
+impl DirectoryCache {
+    pub(crate) fn new(tenant: TenantId) -> Self {
+        Self {
+            tenant,
+            current: RwLock::default(),
+        }
+    }
+
+    /// The last one that was read.
+    pub(crate) fn last(&self) -> Arc<Directory> {
+        self.current
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// The one that is stored now.
+    pub(crate) async fn refreshed(&self, store: &dyn Store) -> Result<Arc<Directory>, Error> {
+        let last = self.last();
+        let known = (last.revision > 0).then_some(last.revision);
+        let Some(stored) = store.directory(&self.tenant, known).await? else {
+            return Ok(last);
+        };
+        let directory = Arc::new(Directory::read(&stored)?);
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = directory.clone();
+        Ok(directory)
+    }
+
+    /// Makes `policy` the one in force, if it is another than the stored one, and records the change.
+    pub(crate) async fn load(
+        &self,
+        store: &dyn Store,
+        policy: &Policy,
+        now: countersign_core::time::Timestamp,
+    ) -> Result<(), Error> {
+        loop {
+            let stored = self.refreshed(store).await?;
+            if stored.revision > 0 && stored.policy.digest() == policy.digest() {
+                return Ok(());
+            }
+            let actors = seeded(&stored, policy);
+            let commit = Commit {
+                tenant: self.tenant.clone(),
+                time: now,
+                call: None,
+                run: None,
+                descriptor: None,
+                directory: Some(DirectoryWrite {
+                    expected: stored.revision,
+                    policy: policy.text().to_owned(),
+                    actors: actors
+                        .iter()
+                        .map(|(id, entry)| (id.clone(), serde_json::to_string(entry).unwrap_or_default()))
+                        .collect(),
+                }),
+                assumed_directory: None,
+                records: vec![change(&stored, policy, &actors)],
+                durability: Durability::Disk,
+            };
+            // Another process may load its policy at the same moment; then we look again.
+            if let Committed::Done { .. } = store.commit(commit).await? {
+                self.refreshed(store).await?;
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// The stored actors as the file wants them: its own as it says, those it no longer names gone, those
+/// that it never named as they were.
+fn seeded(stored: &Directory, policy: &Policy) -> BTreeMap<ActorId, ActorEntry> {
+    let mut actors = stored.actors.clone();
+    actors.retain(|id, _| !stored.policy.actors().contains_key(id));
+    actors.extend(
+        policy
+            .actors()
+            .iter()
+            .map(|(id, entry)| (id.clone(), entry.clone())),
+    );
+    actors
+}
+
+/// What changed, for the record. The whole text is a blob beside it.
+fn change(stored: &Directory, policy: &Policy, actors: &BTreeMap<ActorId, ActorEntry>) -> Draft {
+    let names = |ids: Vec<&ActorId>| {
+        ids.into_iter()
+            .take(50)
+            .map(|it| Value::from(it.as_str()))
+            .collect::<Vec<_>>()
+    };
+    let added = actors
+        .keys()
+        .filter(|it| !stored.actors.contains_key(*it))
+        .collect();
+    let removed = stored
+        .actors
+        .keys()
+        .filter(|it| !actors.contains_key(*it))
+        .collect();
+    let changed = actors
+        .iter()
+        .filter(|(id, entry)| stored.actors.get(*id).is_some_and(|old| old != *entry));
+    let changed = changed.map(|(id, _)| id).collect();
+    // The policy is no personal secret; its digest is the salt, so that equal texts are kept once.
+    let blob = Blob {
+        salt: policy.digest(),
+        content: json!(policy.text()).to_string(),
+    };
+    let mut fields = Map::new();
+    fields.insert("kind".to_owned(), "policy.changed".into());
+    fields.insert("before".to_owned(), stored.policy.digest().to_string().into());
+    fields.insert("after".to_owned(), policy.digest().to_string().into());
+    fields.insert("policy".to_owned(), blob.commitment().to_string().into());
+    fields.insert(
+        "actors".to_owned(),
+        json!({"added": names(added), "removed": names(removed), "changed": names(changed)}),
+    );
+    Draft {
+        call: None,
+        fields,
+        blobs: vec![blob],
+    }
+}

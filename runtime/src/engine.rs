@@ -1,0 +1,427 @@
+//! The engine: opens calls, and holds what desk and worker share.
+//!
+//! An ungated tool is invoked in place: no store, no task, no id. A gated one is opened, committed
+//! and left to the people it asks; whoever has the store can take their decisions.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use countersign_core::actor::Actor;
+use countersign_core::call::{Call, Outcome, Phase};
+use countersign_core::gate::Gates;
+use countersign_core::id::{CallId, RunId, TenantId, WorkerId};
+use countersign_core::requirement::Requirement;
+use tokio::sync::{broadcast, watch};
+use tokio::task::JoinHandle;
+
+use crate::call::CallBuilder;
+use crate::clock::{Clock, SystemClock};
+use crate::desk::Desk;
+use crate::directory::DirectoryCache;
+use crate::error::Error;
+use crate::invoke::States;
+use crate::policy::Policy;
+use crate::registry::{Entry, Registry, Tier};
+use crate::store::{CallFilter, Store};
+use crate::worker::Worker;
+
+/// How long a worker that says nothing is believed to be alive: ten seconds.
+pub const LEASE: Duration = Duration::from_secs(10);
+/// How often somebody who waits looks again, besides being woken.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
+/// How many hints about calls are kept for a worker that is busy.
+const HINTS: usize = 4096;
+
+/// What opener, desk and worker share. They meet only in the store.
+pub(crate) struct Inner {
+    pub(crate) tenant: TenantId,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) registry: Registry,
+    pub(crate) states: Arc<States>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) directory: DirectoryCache,
+    pub(crate) worker: WorkerId,
+    pub(crate) lease: Duration,
+    pub(crate) hints: broadcast::Sender<CallId>,
+}
+
+/// Opens calls. Cheap to clone; all clones are the same engine.
+///
+/// The background worker, if one was started, ends with [`Engine::stop`] or with the last clone.
+#[derive(Clone)]
+pub struct Engine {
+    pub(crate) inner: Arc<Inner>,
+    running: Arc<Mutex<Option<Running>>>,
+}
+
+struct Running {
+    stop: watch::Sender<bool>,
+    task: JoinHandle<Result<(), Error>>,
+}
+
+/// What an engine is built from.
+#[must_use]
+pub struct EngineBuilder {
+    tenant: TenantId,
+    store: Option<Arc<dyn Store>>,
+    registry: Registry,
+    states: States,
+    clock: Arc<dyn Clock>,
+    policy: Option<Policy>,
+    worker: bool,
+    lease: Duration,
+}
+
+impl Engine {
+    /// Starts to build an engine.
+    pub fn builder() -> EngineBuilder {
+        EngineBuilder {
+            tenant: TenantId::default(),
+            store: None,
+            registry: Registry::default(),
+            states: States::default(),
+            clock: Arc::new(SystemClock),
+            policy: None,
+            worker: true,
+            lease: LEASE,
+        }
+    }
+
+    /// Proposes a call: `engine.call("issue_refund", json!({…})).by(&alice).await?`.
+    ///
+    /// The arguments may be a JSON value or JSON text.
+    pub fn call<'a>(
+        &'a self,
+        tool: &'a str,
+        arguments: impl Into<crate::call::Arguments<'a>>,
+    ) -> CallBuilder<'a> {
+        CallBuilder::new(self, tool, arguments.into())
+    }
+
+    /// Where decisions are taken.
+    pub fn desk(&self) -> Desk {
+        Desk(self.inner.clone())
+    }
+
+    /// Runs cleared calls on demand; the background worker is another one of these.
+    pub fn worker(&self) -> Worker {
+        Worker(self.inner.clone())
+    }
+
+    /// The linked tools.
+    pub fn registry(&self) -> &Registry {
+        &self.inner.registry
+    }
+
+    /// The store.
+    pub fn store(&self) -> &dyn Store {
+        &*self.inner.store
+    }
+
+    /// The tenant whose calls these are.
+    pub fn tenant(&self) -> &TenantId {
+        &self.inner.tenant
+    }
+
+    /// What kind of actor somebody is now; [`Kind::Unknown`](countersign_core::actor::Kind::Unknown) for one that the store does not know.
+    pub async fn actor(&self, identity: &crate::Identity) -> Result<Actor, Error> {
+        Ok(self
+            .inner
+            .directory
+            .refreshed(&*self.inner.store)
+            .await?
+            .actor(identity))
+    }
+
+    /// What a tool costs, by annotation and policy.
+    pub fn tier(&self, tool: &str) -> Option<Tier> {
+        self.inner.registry.get(tool).map(Entry::tier)
+    }
+
+    /// Waits until a call is closed, in whatever process that happens. Never returns for a call that
+    /// nobody decides: put a time limit around it.
+    pub async fn wait(&self, call: CallId) -> Result<Outcome, Error> {
+        loop {
+            let mut changed = self.inner.store.subscribe();
+            let call = self.inner.load(call).await?.call;
+            if let Phase::Closed { outcome } = call.phase() {
+                return Ok(outcome.clone());
+            }
+            self.inner.pause(changed.as_mut()).await;
+        }
+    }
+
+    /// Waits until a call is closed or asks somebody; until no process has anything to do for it.
+    pub async fn wait_until_settled(&self, id: CallId) -> Result<Call, Error> {
+        loop {
+            let mut changed = self.inner.store.subscribe();
+            let call = self.inner.load(id).await?.call;
+            match call.phase() {
+                Phase::Gating { .. } | Phase::Cleared { .. } | Phase::Executing { .. } => {}
+                Phase::Input { .. }
+                | Phase::Confirm { .. }
+                | Phase::Approve { .. }
+                | Phase::External { .. }
+                | Phase::InDoubt { .. }
+                | Phase::Closed { .. } => return Ok(call),
+            }
+            self.inner.pause(changed.as_mut()).await;
+        }
+    }
+
+    /// Whether this process runs cleared calls in the background.
+    pub(crate) fn has_worker(&self) -> bool {
+        self.running
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .is_some()
+    }
+
+    /// The calls of a run, in the order they were opened.
+    pub async fn calls_of(&self, run: RunId) -> Result<Vec<Call>, Error> {
+        let filter = CallFilter {
+            run: Some(run),
+            ..CallFilter::default()
+        };
+        let rows = self
+            .inner
+            .store
+            .calls(&self.inner.tenant, &filter, None, 1000)
+            .await?;
+        rows.into_iter()
+            .map(|row| Call::from_text(&row.state).map_err(|source| Error::Call { id: row.id, source }))
+            .collect()
+    }
+
+    /// Ends the background worker after it has finished what it had claimed.
+    pub async fn stop(&self) -> Result<(), Error> {
+        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner).take();
+        match running {
+            Some(Running { stop, task }) => {
+                let _ = stop.send(true);
+                task.await.unwrap_or(Ok(()))
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+impl EngineBuilder {
+    /// Where calls and records are kept. Required.
+    pub fn store(mut self, store: impl Store) -> Self {
+        self.store = Some(Arc::new(store));
+        self
+    }
+
+    /// The tools.
+    pub fn registry(mut self, registry: Registry) -> Self {
+        self.registry = registry;
+        self
+    }
+
+    /// Actors, pools and rules. Without one, those that the store has stay in force.
+    pub fn policy(mut self, policy: Policy) -> Self {
+        self.policy = Some(policy);
+        self
+    }
+
+    /// A value for `#[state]` parameters of its type. The type must be `Clone`.
+    pub fn state<T: Clone + Send + Sync + 'static>(mut self, value: T) -> Self {
+        self.states.insert(value);
+        self
+    }
+
+    /// The clock; the system's unless said.
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// Whose data; `default` unless said.
+    pub fn tenant(mut self, tenant: TenantId) -> Self {
+        self.tenant = tenant;
+        self
+    }
+
+    /// Whether to run cleared calls in the background; yes unless said. Without it, use [`Engine::worker`].
+    pub fn worker(mut self, worker: bool) -> Self {
+        self.worker = worker;
+        self
+    }
+
+    /// How long a worker that says nothing is believed to be alive; [`LEASE`] unless said. Renewed three
+    /// times in that time.
+    pub fn lease(mut self, lease: Duration) -> Self {
+        self.lease = lease.max(Duration::from_millis(30));
+        self
+    }
+
+    /// Checks that everything fits together, loads the policy and starts the worker.
+    pub async fn start(self) -> Result<Engine, Error> {
+        let store = self
+            .store
+            .ok_or_else(|| Error::Start("an engine needs a store: `.store(…)`".to_owned()))?;
+        check_states(&self.registry, &self.states)?;
+        let directory = DirectoryCache::new(self.tenant.clone());
+        if let Some(policy) = &self.policy {
+            check_tools(&self.registry, policy)?;
+            directory.load(&*store, policy, self.clock.now()).await?;
+        }
+        let current = directory.refreshed(&*store).await?;
+        if self.policy.is_none() {
+            check_tools(&self.registry, &current.policy)?;
+        }
+        let mut registry = self.registry;
+        registry.set_tiers(&current.policy);
+        let inner = Arc::new(Inner {
+            worker: WorkerId::new(millis(&*self.clock), random()),
+            tenant: self.tenant,
+            store,
+            registry,
+            states: Arc::new(self.states),
+            clock: self.clock,
+            directory,
+            lease: self.lease,
+            hints: broadcast::channel(HINTS).0,
+        });
+        let running = self.worker.then(|| {
+            let (stop, stopped) = watch::channel(false);
+            let worker = Worker(inner.clone());
+            Running {
+                stop,
+                task: tokio::spawn(async move { worker.run(stopped).await }),
+            }
+        });
+        Ok(Engine {
+            inner,
+            running: Arc::new(Mutex::new(running)),
+        })
+    }
+}
+
+/// Every `#[state]` type of every tool must be there before the first call, not when it is needed.
+fn check_states(registry: &Registry, states: &States) -> Result<(), Error> {
+    for entry in registry.iter() {
+        for state in (entry.definition().states)() {
+            if states.get(state.id).is_none() {
+                return Err(Error::Start(format!(
+                    "`{}` takes `#[state] {}`, and no value of that type was provided; add `.state(…)`",
+                    entry.definition().name,
+                    state.name
+                )));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn check_tools(registry: &Registry, policy: &Policy) -> Result<(), Error> {
+    let directory = crate::directory::Directory::seeded_from(policy);
+    let members = directory.members();
+    let errors: Vec<String> = registry
+        .iter()
+        .flat_map(|it| policy.check_tool(it.descriptor(), &members))
+        .collect();
+    if errors.is_empty() {
+        Ok(())
+    } else {
+        Err(crate::policy::PolicyError::Refused(errors).into())
+    }
+}
+
+fn millis(clock: &dyn Clock) -> u64 {
+    u64::try_from(clock.now().millis()).unwrap_or(0)
+}
+
+/// Random bits of the operating system.
+///
+/// # Panics
+///
+/// If the operating system has none to give: ids and salts that could be guessed are worse than no program.
+pub(crate) fn random_bytes() -> [u8; 32] {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).expect("the operating system gives random bytes");
+    bytes
+}
+
+/// A token that cannot be guessed: 256 random bits.
+pub(crate) fn random_token() -> String {
+    format!("rt_{}", countersign_core::digest::Digest::new(random_bytes()))
+}
+
+fn random() -> u128 {
+    let mut half = [0; 16];
+    half.copy_from_slice(&random_bytes()[..16]);
+    u128::from_be_bytes(half)
+}
+
+impl Inner {
+    pub(crate) fn new_call_id(&self) -> CallId {
+        CallId::new(millis(&*self.clock), random())
+    }
+
+    pub(crate) fn new_run_id(&self) -> RunId {
+        RunId::new(millis(&*self.clock), random())
+    }
+
+    /// Tells a worker of this process to look at a call.
+    pub(crate) fn hint(&self, id: CallId) {
+        // Nobody listening is no error: another process, or the next poll, will find it.
+        let _ = self.hints.send(id);
+    }
+
+    /// Until something may have changed.
+    pub(crate) async fn pause(&self, changed: Option<&mut watch::Receiver<u64>>) {
+        let woken = async {
+            match changed {
+                Some(changed) => {
+                    if changed.changed().await.is_err() {
+                        std::future::pending::<()>().await;
+                    }
+                }
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = woken => {}
+            () = tokio::time::sleep(LOOK_AGAIN) => {}
+        }
+    }
+}
+
+/// A call that waits for people.
+#[derive(Debug, Clone)]
+pub struct Waiting {
+    call: Box<Call>,
+}
+
+impl Waiting {
+    pub(crate) fn new(call: Call) -> Self {
+        Self { call: Box::new(call) }
+    }
+
+    /// The call.
+    pub fn call(&self) -> &Call {
+        &self.call
+    }
+
+    /// The call's id.
+    pub fn call_id(&self) -> CallId {
+        *self.call.id()
+    }
+
+    /// The run's id.
+    pub fn run_id(&self) -> RunId {
+        *self.call.run()
+    }
+
+    /// What is asked, of whoever.
+    pub fn active_requirements(&self) -> Vec<Requirement> {
+        self.call.requirements()
+    }
+
+    /// The gates that must be met.
+    pub fn gates(&self) -> &Gates {
+        self.call.gates()
+    }
+}

@@ -1,0 +1,66 @@
+//! What can go wrong, as opposed to what can be refused.
+
+use countersign_core::call::CallError;
+use countersign_core::id::CallId;
+use countersign_core::tool::{ArgumentErrors, Failure};
+
+use crate::policy::PolicyError;
+use crate::registry::RegistryError;
+use crate::store::StoreError;
+
+/// An error of the engine. A refused decision is no error but an [`Answer`](crate::Answer).
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The store failed. What was acknowledged is still true.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The tools do not fit together.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+    /// The policy cannot be used.
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
+    /// A stored call cannot be read. Nothing was run.
+    #[error("call {id}: {source}")]
+    Call {
+        /// Which call.
+        id: CallId,
+        /// Why.
+        source: CallError,
+    },
+    /// What is stored of a call is not what its records say, or not what was sealed. Nothing was run.
+    #[error("call {id} is damaged: {why}; nothing was run. Restore a backup, or cancel the call")]
+    Damaged {
+        /// Which call.
+        id: CallId,
+        /// What does not fit.
+        why: String,
+    },
+    /// No tool of that name is linked.
+    #[error("there is no tool `{name}`{hint}")]
+    UnknownTool {
+        /// The name.
+        name: String,
+        /// What may have been meant.
+        hint: String,
+    },
+    /// There is no such call.
+    #[error("there is no call {0}")]
+    UnknownCall(CallId),
+    /// The arguments do not fit. Nothing was run and nobody is asked.
+    #[error("the arguments do not fit: {0}")]
+    Arguments(#[from] ArgumentErrors),
+    /// A tool that runs in place failed.
+    #[error("the tool failed: {0}")]
+    Failed(Failure),
+    /// The tools need something that the program did not provide.
+    #[error("{0}")]
+    Start(String),
+    /// A gated call or a decision needs a requester or an actor.
+    #[error("say on whose behalf: `.by(&identity)`")]
+    NoRequester,
+    /// A commit lost against others more often than can be explained.
+    #[error("call {0} changes too fast; try again")]
+    Contended(CallId),
+}

@@ -1,0 +1,87 @@
+//! Decodes arguments, evaluates conditions and rules, and freezes the gates of a call.
+//!
+//! Used by whoever opens a call and by whoever finds one in `Gating` and links its tool. What cannot
+//! be judged is not let through.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use countersign_core::actor::satisfiable;
+use countersign_core::call::{Call, Event};
+use countersign_core::canonical::Canonical;
+use countersign_core::digest::Digest;
+use countersign_core::gate::Gates;
+use countersign_core::id::{ActorId, PoolName};
+use countersign_core::tool::ArgumentErrors;
+
+use crate::directory::Directory;
+use crate::registry::Entry;
+
+/// The frozen gates of one set of complete arguments.
+pub(crate) struct Judged {
+    pub(crate) gates: Gates,
+    pub(crate) rules: Digest,
+}
+
+/// Decodes complete arguments with the tool's own types, checks them against its schema, evaluates
+/// every `when` and adds the rules of the policy.
+pub(crate) fn judge(
+    entry: &Entry,
+    directory: &Directory,
+    arguments: &Canonical,
+) -> Result<Judged, ArgumentErrors> {
+    let descriptor = entry.descriptor();
+    let conditions = guarded(|| (entry.definition().conditions)(arguments.as_str()))??;
+    entry
+        .rendered()
+        .input()
+        .check(&arguments.value())
+        .map_err(ArgumentErrors)?;
+    let policy = &directory.policy;
+    let declared = descriptor.gates.frozen(&conditions, policy.patience());
+    let (gates, rules) = policy.tighten(descriptor.name.as_str(), &declared);
+    Ok(Judged { gates, rules })
+}
+
+/// A decoder that panics has not decoded.
+fn guarded<T>(decode: impl FnOnce() -> T) -> Result<T, ArgumentErrors> {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(decode))
+        .map_err(|_| ArgumentErrors(vec!["reading the arguments panicked".to_owned()]))
+}
+
+/// Whether distinct people, none of whom stands behind the call, can meet these gates.
+pub(crate) fn can_be_met(
+    gates: &Gates,
+    members: &BTreeMap<PoolName, BTreeSet<ActorId>>,
+    excluded: &BTreeSet<ActorId>,
+) -> Result<(), String> {
+    satisfiable(&gates.approvals, members, excluded).map_err(|error| error.to_string())
+}
+
+/// What becomes of a call in `Gating`, seen by a process that links its tool.
+pub(crate) fn regate(entry: &Entry, directory: &Directory, call: &Call) -> Option<Event> {
+    let arguments = call.proposed()?.clone();
+    let judged = match judge(entry, directory, &arguments) {
+        Ok(judged) => judged,
+        Err(errors) => return Some(Event::Refused { errors: errors.0 }),
+    };
+    // The machine may keep older gates besides these; both together must be possible.
+    let union = call.gates().tightened(&judged.gates);
+    let satisfiable = can_be_met(&union, &directory.members(), &behind(call))
+        .or_else(|_| can_be_met(&judged.gates, &directory.members(), &behind(call)));
+    Some(Event::Gated {
+        descriptor: entry.digest(),
+        arguments,
+        gates: judged.gates,
+        rules: judged.rules,
+        satisfiable,
+    })
+}
+
+/// Who stands behind a call and so never counts for its approval.
+pub(crate) fn behind(call: &Call) -> BTreeSet<ActorId> {
+    let agent = call
+        .agent()
+        .iter()
+        .flat_map(|it| std::iter::once(it.id.clone()).chain(it.owner.clone()));
+    std::iter::once(call.requester().clone()).chain(agent).collect()
+}

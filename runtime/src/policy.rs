@@ -1,0 +1,529 @@
+//! The policy: who exists, which pools they form, and rules that tighten what annotations say.
+//!
+//! Written in TOML, usually in `countersign.toml`. A rule can add a gate, raise a quorum or shorten a
+//! time. Nothing in a policy takes a gate away: what would be looser than the annotation is refused
+//! when the engine starts.
+//!
+//! ```toml
+//! expires_in = "7d"                      # how long a gate asks that says nothing itself
+//!
+//! [actors]
+//! alice = { kind = "person" }
+//! bob   = { kind = "person", roles = ["manager"] }
+//! relay = { kind = "service", roles = ["reporter"] }
+//! bot   = { kind = "agent", owner = "alice" }
+//!
+//! [pools]
+//! managers = { roles = ["manager"], actors = ["erin"] }
+//!
+//! [[rules]]
+//! name = "production is serious"
+//! tool = "restart_*"                     # a name, or a beginning with `*`
+//! requires_confirmation = true
+//! approvals = [{ pool = "managers", quorum = 1, expires_in = "4h" }]
+//! audit = true
+//! expires_in = "1d"                      # no gate of these tools asks longer
+//! ```
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::time::Duration;
+
+use countersign_core::actor::{Kind, OPERATOR, REPORTER};
+use countersign_core::digest::Digest;
+use countersign_core::gate::{ApprovalGate, ConfirmationGate, DEFAULT_EXPIRY, Gates, InputGate, Origin};
+use countersign_core::id::{ActorId, PoolName, Role};
+use countersign_core::tool::Descriptor;
+use serde::{Deserialize, Serialize};
+
+/// The policy in force: actors, pools and rules.
+#[derive(Debug, Clone, Default)]
+pub struct Policy {
+    text: String,
+    expires_in: Option<Duration>,
+    actors: BTreeMap<ActorId, ActorEntry>,
+    pools: BTreeMap<PoolName, Pool>,
+    rules: Vec<Rule>,
+}
+
+/// An actor as the policy file seeds it and as the store keeps it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ActorEntry {
+    /// Person, service or agent.
+    pub kind: Kind,
+    /// Its roles.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub roles: BTreeSet<Role>,
+    /// The person who answers for an agent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<ActorId>,
+}
+
+/// Who may approve, by name and by role. Only persons count.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pool {
+    /// These actors.
+    #[serde(default)]
+    pub actors: BTreeSet<ActorId>,
+    /// Everybody who has one of these roles.
+    #[serde(default)]
+    pub roles: BTreeSet<Role>,
+}
+
+/// A rule that tightens.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Rule {
+    #[serde(default)]
+    name: Option<String>,
+    tool: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    requires_confirmation: Option<bool>,
+    #[serde(default)]
+    approvals: Vec<RuleApproval>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    audit: Option<bool>,
+    #[serde(default, with = "spans", skip_serializing_if = "Option::is_none")]
+    expires_in: Option<Duration>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RuleApproval {
+    pool: PoolName,
+    #[serde(default = "one")]
+    quorum: u16,
+    #[serde(default, with = "spans", skip_serializing_if = "Option::is_none")]
+    expires_in: Option<Duration>,
+}
+
+const fn one() -> u16 {
+    1
+}
+
+/// `"48h"` in the file, a [`Duration`] in the program.
+mod spans {
+    use std::time::Duration;
+
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    #[expect(clippy::ref_option, reason = "`#[serde(with)]` passes the field by reference")]
+    pub(super) fn serialize<S: Serializer>(
+        span: &Option<Duration>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        match span {
+            Some(span) => serializer.collect_str(&humantime::format_duration(*span)),
+            None => serializer.serialize_none(),
+        }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Duration>, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let span = humantime::parse_duration(&text).map_err(|error| {
+            serde::de::Error::custom(format!("`{text}` is no time span such as 48h: {error}"))
+        })?;
+        if span.as_millis() == 0 {
+            return Err(serde::de::Error::custom(
+                "a time span of nothing would never let anybody decide",
+            ));
+        }
+        Ok(Some(span))
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    #[serde(default, with = "spans")]
+    expires_in: Option<Duration>,
+    #[serde(default)]
+    actors: BTreeMap<ActorId, ActorEntry>,
+    #[serde(default)]
+    pools: BTreeMap<PoolName, Pool>,
+    #[serde(default)]
+    rules: Vec<Rule>,
+}
+
+/// A policy that cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PolicyError {
+    /// The file cannot be read.
+    #[error("cannot read the policy file {path}: {source}")]
+    Read {
+        /// Which file.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// It is not TOML, or has unknown words or values.
+    #[error("the policy cannot be read: {0}")]
+    Syntax(String),
+    /// It contradicts itself or the annotations.
+    #[error("the policy is refused: {}", .0.join("; "))]
+    Refused(Vec<String>),
+}
+
+impl Policy {
+    /// Reads a policy file.
+    pub fn load(path: impl AsRef<Path>) -> Result<Self, PolicyError> {
+        let path = path.as_ref();
+        let text = std::fs::read_to_string(path).map_err(|source| PolicyError::Read {
+            path: path.display().to_string(),
+            source,
+        })?;
+        Self::parse(&text)
+    }
+
+    /// Reads a policy from text.
+    pub fn parse(text: &str) -> Result<Self, PolicyError> {
+        let file: File = toml::from_str(text).map_err(|error| PolicyError::Syntax(error.to_string()))?;
+        let policy = Self {
+            text: text.to_owned(),
+            expires_in: file.expires_in,
+            actors: file.actors,
+            pools: file.pools,
+            rules: file.rules,
+        };
+        let errors = policy.contradictions();
+        if errors.is_empty() {
+            Ok(policy)
+        } else {
+            Err(PolicyError::Refused(errors))
+        }
+    }
+
+    fn contradictions(&self) -> Vec<String> {
+        let mut errors = Vec::new();
+        for (id, actor) in &self.actors {
+            if actor.kind == Kind::Unknown {
+                errors.push(format!("actor `{id}`: a kind is `person`, `service` or `agent`"));
+            }
+            if actor.kind == Kind::Agent && !actor.roles.is_empty() {
+                errors.push(format!("actor `{id}` is an agent; agents never hold roles"));
+            }
+            if actor.kind != Kind::Agent && actor.owner.is_some() {
+                errors.push(format!("actor `{id}` is no agent; only agents have an owner"));
+            }
+            if actor.kind == Kind::Service && actor.roles.iter().any(|it| it.as_str() == OPERATOR) {
+                errors.push(format!(
+                    "actor `{id}` is a service; only a person can be `{OPERATOR}`"
+                ));
+            }
+        }
+        for (name, pool) in &self.pools {
+            let unknown = pool.actors.iter().filter(|it| !self.actors.contains_key(*it));
+            errors.extend(unknown.map(|it| format!("pool `{name}`: nobody knows an actor `{it}`")));
+        }
+        for rule in &self.rules {
+            let name = rule.label();
+            if rule.requires_confirmation == Some(false) || rule.audit == Some(false) {
+                errors.push(format!(
+                    "rule `{name}`: a rule only tightens; `false` would take something away"
+                ));
+            }
+            for approval in &rule.approvals {
+                if approval.quorum == 0 {
+                    errors.push(format!(
+                        "rule `{name}`: a quorum of 0 would let the call through; use at least 1"
+                    ));
+                }
+                if !self.pools.contains_key(&approval.pool) {
+                    errors.push(format!("rule `{name}`: there is no pool `{}`", approval.pool));
+                }
+            }
+            if rule.demands_nothing() {
+                errors.push(format!("rule `{name}` demands nothing; say what it tightens"));
+            }
+        }
+        errors
+    }
+
+    /// What of this policy would be looser than a tool's annotation, or cannot be met at all.
+    ///
+    /// A rule that is looser changes nothing when it is applied; that it stands there means that
+    /// somebody believes it does.
+    pub(crate) fn check_tool(
+        &self,
+        tool: &Descriptor,
+        members: &BTreeMap<PoolName, BTreeSet<ActorId>>,
+    ) -> Vec<String> {
+        let mut errors = Vec::new();
+        for rule in self.rules_for(tool.name.as_str()) {
+            for approval in &rule.approvals {
+                for gate in tool.gates.approvals.iter().filter(|it| it.pool == approval.pool) {
+                    if gate.when.is_none() && approval.quorum < gate.quorum {
+                        errors.push(format!(
+                            "rule `{}`: quorum {} of pool `{}` is looser than {} on `{}`",
+                            rule.label(),
+                            approval.quorum,
+                            gate.pool,
+                            gate.quorum,
+                            tool.name
+                        ));
+                    }
+                }
+            }
+            let asked = tool.gates.approvals.iter().filter_map(|it| it.expires_in);
+            let asked = asked
+                .chain(tool.gates.confirmation.iter().filter_map(|it| it.expires_in))
+                .max();
+            if let (Some(cap), Some(asked)) = (rule.expires_in, asked)
+                && cap > asked
+            {
+                errors.push(format!(
+                    "rule `{}`: expires_in {} is looser than {} on `{}`",
+                    rule.label(),
+                    humantime::format_duration(cap),
+                    humantime::format_duration(asked),
+                    tool.name
+                ));
+            }
+        }
+        let ruled = self.rules_for(tool.name.as_str()).flat_map(|it| &it.approvals);
+        let asked: BTreeSet<_> = ruled
+            .map(|it| (&it.pool, it.quorum))
+            .chain(tool.gates.approvals.iter().map(|it| (&it.pool, it.quorum)))
+            .collect();
+        for (pool, quorum) in asked {
+            match members.get(pool) {
+                None => errors.push(format!(
+                    "`{}` needs pool `{pool}`, and the policy has none of that name; add it under [pools]",
+                    tool.name
+                )),
+                Some(people) if people.len() < usize::from(quorum) => errors.push(format!(
+                    "`{}` needs {quorum} of pool `{pool}`, which has {} members; it could never be approved",
+                    tool.name,
+                    people.len()
+                )),
+                Some(_) => {}
+            }
+        }
+        errors
+    }
+
+    /// The text it was read from.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The digest of the text.
+    pub fn digest(&self) -> Digest {
+        Digest::of("countersign/policy/1", &[self.text.as_bytes()])
+    }
+
+    /// The actors that it seeds.
+    pub const fn actors(&self) -> &BTreeMap<ActorId, ActorEntry> {
+        &self.actors
+    }
+
+    /// The pools.
+    pub const fn pools(&self) -> &BTreeMap<PoolName, Pool> {
+        &self.pools
+    }
+
+    /// How long a gate asks that says nothing itself.
+    pub fn patience(&self) -> Duration {
+        self.expires_in.unwrap_or(DEFAULT_EXPIRY)
+    }
+
+    fn rules_for<'a>(&'a self, tool: &'a str) -> impl Iterator<Item = &'a Rule> {
+        self.rules.iter().filter(move |it| it.fits(tool))
+    }
+
+    /// What the rules demand of a tool by themselves, whatever its annotation says.
+    pub(crate) fn demands(&self, tool: &str) -> Gates {
+        let mut gates = Gates::default();
+        for rule in self.rules_for(tool) {
+            gates = gates.tightened(&rule.gates(self.patience()));
+        }
+        gates
+    }
+
+    /// Whether a rule wants every call of the tool on record.
+    pub(crate) fn audits(&self, tool: &str) -> bool {
+        self.rules_for(tool).any(|it| it.audit == Some(true))
+    }
+
+    /// These gates, tightened by the rules for the tool, and the digest of the rules that applied.
+    pub(crate) fn tighten(&self, tool: &str, gates: &Gates) -> (Gates, Digest) {
+        let mut tightened = gates.tightened(&self.demands(tool));
+        let mut applied = Vec::new();
+        for rule in self.rules_for(tool) {
+            if let Some(cap) = rule.expires_in {
+                cap_expiry(&mut tightened, cap);
+            }
+            applied.push(serde_json::to_string(rule).unwrap_or_default());
+        }
+        let parts: Vec<&[u8]> = applied.iter().map(String::as_bytes).collect();
+        (tightened, Digest::of("countersign/rules/1", &parts))
+    }
+}
+
+impl Policy {
+    /// The input gate of a tool, before its arguments are complete; other rules wait until they are.
+    pub(crate) fn tighten_input(&self, tool: &str, gate: InputGate) -> (Gates, Digest) {
+        let mut gates = Gates {
+            user_input: Some(gate),
+            ..Gates::default()
+        };
+        for cap in self.rules_for(tool).filter_map(|it| it.expires_in) {
+            cap_expiry(&mut gates, cap);
+        }
+        (gates, Digest::of("countersign/rules/1", &[]))
+    }
+}
+
+fn cap_expiry(gates: &mut Gates, cap: Duration) {
+    let spans = gates
+        .user_input
+        .iter_mut()
+        .map(|it| &mut it.expires_in)
+        .chain(gates.confirmation.iter_mut().map(|it| &mut it.expires_in))
+        .chain(gates.approvals.iter_mut().map(|it| &mut it.expires_in))
+        .chain(gates.external.iter_mut().map(|it| &mut it.expires_in));
+    for span in spans {
+        *span = cap.min(*span);
+    }
+}
+
+impl Rule {
+    fn label(&self) -> &str {
+        self.name.as_deref().unwrap_or(&self.tool)
+    }
+
+    fn fits(&self, tool: &str) -> bool {
+        match self.tool.strip_suffix('*') {
+            Some(beginning) => tool.starts_with(beginning),
+            None => self.tool == tool,
+        }
+    }
+
+    fn demands_nothing(&self) -> bool {
+        self.requires_confirmation.is_none()
+            && self.approvals.is_empty()
+            && self.audit.is_none()
+            && self.expires_in.is_none()
+    }
+
+    fn gates(&self, expiry: Duration) -> Gates {
+        let because = vec![Origin::Rule {
+            rule: self.label().to_owned(),
+        }];
+        Gates {
+            confirmation: (self.requires_confirmation == Some(true)).then(|| ConfirmationGate {
+                expires_in: expiry,
+                because: because.clone(),
+            }),
+            approvals: self
+                .approvals
+                .iter()
+                .map(|it| ApprovalGate {
+                    pool: it.pool.clone(),
+                    quorum: it.quorum,
+                    expires_in: it.expires_in.unwrap_or(expiry),
+                    because: because.clone(),
+                })
+                .collect(),
+            ..Gates::default()
+        }
+    }
+}
+
+impl Pool {
+    /// Whether this actor belongs to it. Only persons do.
+    pub fn has(&self, id: &ActorId, actor: &ActorEntry) -> bool {
+        actor.kind == Kind::Person
+            && (self.actors.contains(id) || self.roles.iter().any(|role| actor.roles.contains(role)))
+    }
+}
+
+impl ActorEntry {
+    /// Whether it may report results of external execution.
+    pub fn reports(&self) -> bool {
+        self.kind != Kind::Agent && self.roles.iter().any(|it| it.as_str() == REPORTER)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const POLICY: &str = r#"
+        [actors]
+        alice = { kind = "person" }
+        bob = { kind = "person", roles = ["manager"] }
+        bot = { kind = "agent", owner = "alice" }
+
+        [pools]
+        managers = { roles = ["manager"] }
+
+        [[rules]]
+        tool = "restart_*"
+        requires_confirmation = true
+        approvals = [{ pool = "managers", expires_in = "4h" }]
+        expires_in = "1h"
+    "#;
+
+    #[test]
+    fn rules_tighten_by_tool_name() {
+        let policy = Policy::parse(POLICY).unwrap();
+        let (gates, rules) = policy.tighten("restart_service", &Gates::default());
+        assert!(gates.confirmation.is_some());
+        assert_eq!(gates.approvals.len(), 1);
+        assert_eq!(
+            gates.approvals[0].expires_in,
+            Duration::from_hours(1),
+            "the cap of the rule applies"
+        );
+        let (none, no_rules) = policy.tighten("search", &Gates::default());
+        assert!(!none.any());
+        assert_ne!(rules, no_rules);
+    }
+
+    #[track_caller]
+    fn refused(change: &str, because: &str) {
+        let error = Policy::parse(&format!("{POLICY}\n{change}"))
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains(because), "{error}");
+    }
+
+    #[test]
+    fn what_is_looser_or_contradictory_is_refused() {
+        refused(
+            "[[rules]]\ntool = \"x\"\nrequires_confirmation = false",
+            "only tightens",
+        );
+        refused("[[rules]]\ntool = \"x\"\naudit = false", "only tightens");
+        refused("[[rules]]\ntool = \"x\"", "demands nothing");
+        refused(
+            "[[rules]]\ntool = \"x\"\napprovals = [{ pool = \"cfo\" }]",
+            "no pool `cfo`",
+        );
+        refused(
+            "[[rules]]\ntool = \"x\"\napprovals = [{ pool = \"managers\", quorum = 0 }]",
+            "quorum of 0",
+        );
+        refused("[[rules]]\ntool = \"x\"\nexpires_in = \"soon\"", "no time span");
+        refused("[[rules]]\ntool = \"x\"\nungate = true", "unknown field");
+        refused(
+            "[actors.eve]\nkind = \"agent\"\nroles = [\"manager\"]",
+            "never hold roles",
+        );
+        refused(
+            "[actors.eve]\nkind = \"service\"\nroles = [\"operator\"]",
+            "only a person",
+        );
+        refused(
+            "[actors.eve]\nkind = \"unknown\"",
+            "`person`, `service` or `agent`",
+        );
+        refused("[pools.cfo]\nactors = [\"nobody\"]", "nobody knows");
+    }
+}

@@ -1,0 +1,401 @@
+//! Reads: what each question is in SQL, and the connections that ask it.
+//!
+//! Every question is one statement (or one read transaction), so that it sees one state. In WAL mode
+//! it neither waits for the writer nor holds it up. Lists name their index: a plan that changes with
+//! the data would make a list slow on the day it matters.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use countersign_core::audit::{Blob, Frontier};
+use countersign_core::digest::Digest;
+use countersign_core::id::{CallId, RunId, TenantId};
+use countersign_core::time::Timestamp;
+use rusqlite::types::{Type, Value};
+use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
+
+use super::open;
+use crate::store::{CallFilter, CallRow, Directory, EntryRow, RunRow};
+
+/// The most connections that read a file at the same time.
+const MOST_READERS: usize = 8;
+
+/// The connections that read.
+pub(super) enum Readers {
+    /// Each opened when it is first needed.
+    File {
+        path: PathBuf,
+        pool: Box<[Mutex<Option<Connection>>]>,
+        turn: AtomicUsize,
+    },
+    /// A database in memory has one connection: reads wait for the batch that is being written.
+    Memory(Arc<Mutex<Connection>>),
+}
+
+impl Readers {
+    pub(super) fn of_file(path: PathBuf) -> Self {
+        Self::File {
+            path,
+            pool: (0..MOST_READERS).map(|_| Mutex::new(None)).collect(),
+            turn: AtomicUsize::new(0),
+        }
+    }
+
+    /// Asks on a connection that nobody else uses meanwhile.
+    pub(super) fn ask<T>(
+        &self,
+        question: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> rusqlite::Result<T> {
+        match self {
+            Self::Memory(connection) => question(&connection.lock().unwrap_or_else(PoisonError::into_inner)),
+            Self::File { path, pool, turn } => {
+                let free = pool.iter().find_map(|it| it.try_lock().ok());
+                let mut slot = free.map_or_else(
+                    || {
+                        let turn = turn.fetch_add(1, Ordering::Relaxed) % MOST_READERS;
+                        pool.get(turn)
+                            .map(|it| it.lock().unwrap_or_else(PoisonError::into_inner))
+                    },
+                    Some,
+                );
+                match slot.as_deref_mut() {
+                    Some(Some(connection)) => question(connection),
+                    Some(empty) => question(empty.insert(open::reader(path)?)),
+                    None => question(&open::reader(path)?),
+                }
+            }
+        }
+    }
+}
+
+/// The phase that the index by phase leaves out.
+const CLOSED: &str = "closed";
+
+const CALL: &str = "id, run, version, state, phase, tool, requester, due";
+
+pub(super) fn call(
+    connection: &Connection,
+    tenant: &TenantId,
+    id: CallId,
+) -> rusqlite::Result<Option<CallRow>> {
+    connection
+        .prepare_cached(
+            "SELECT id, run, version, state, phase, tool, requester, due FROM call WHERE tenant = ?1 AND id = ?2",
+        )?
+        .query_row(params![tenant.as_str(), id.to_string()], call_row)
+        .optional()
+}
+
+pub(super) fn calls(
+    connection: &Connection,
+    tenant: &TenantId,
+    filter: &CallFilter,
+    after: Option<CallId>,
+    limit: usize,
+) -> rusqlite::Result<Vec<CallRow>> {
+    let List {
+        sql,
+        mut values,
+        sorted,
+    } = list(tenant, filter, after, limit);
+    let mut statement = connection.prepare_cached(&sql)?;
+    if sorted {
+        let mut found = Vec::new();
+        loop {
+            let mut rows = statement.query(params_from_iter(&values))?;
+            let (mut seen, mut last) = (0, String::new());
+            while let Some(row) = rows.next()? {
+                seen += 1;
+                last = row.get(0)?;
+                found.extend(readable(row)?);
+            }
+            // A page with unreadable rows in it is filled up, for a short page means the end.
+            if seen < limit || found.len() >= limit {
+                found.truncate(limit);
+                return Ok(found);
+            }
+            if let Some(after) = values.get_mut(1) {
+                *after = Value::Text(last);
+            }
+        }
+    }
+    // Few calls are due at once, and the index has them by time: the first ones by id are picked here.
+    let mut rows = statement.query(params_from_iter(values))?;
+    let mut first = BTreeMap::new();
+    while let Some(row) = rows.next()? {
+        let Some(call) = readable(row)? else { continue };
+        if first.len() < limit || first.last_key_value().is_some_and(|(last, _)| call.id < *last) {
+            first.insert(call.id, call);
+            if first.len() > limit {
+                first.pop_last();
+            }
+        }
+    }
+    Ok(first.into_values().collect())
+}
+
+/// A row of a list; none if somebody has written what is no call. Looking at that call says so; the
+/// others must not disappear with it.
+fn readable(row: &Row<'_>) -> rusqlite::Result<Option<CallRow>> {
+    match call_row(row) {
+        Ok(call) => Ok(Some(call)),
+        Err(
+            error @ (rusqlite::Error::FromSqlConversionFailure(..)
+            | rusqlite::Error::IntegralValueOutOfRange(..)
+            | rusqlite::Error::InvalidColumnType(..)),
+        ) => {
+            let id: String = row.get(0)?;
+            tracing::error!(call = id, %error, "a stored call cannot be read and is left out of a list");
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// A statement that lists calls.
+pub(super) struct List {
+    pub(super) sql: String,
+    pub(super) values: Vec<Value>,
+    /// Whether it comes in the order of ids and stops at the limit by itself.
+    pub(super) sorted: bool,
+}
+
+/// The list through the most selective index that the filter allows.
+pub(super) fn list(tenant: &TenantId, filter: &CallFilter, after: Option<CallId>, limit: usize) -> List {
+    let mut values = vec![
+        Value::Text(tenant.to_string()),
+        Value::Text(after.map_or_else(String::new, |it| it.to_string())),
+    ];
+    let mut bind = |value: Value| {
+        values.push(value);
+        values.len()
+    };
+    let mut rest = String::new();
+    let index = if let Some(run) = filter.run {
+        let _ = write!(rest, " AND run = ?{}", bind(Value::Text(run.to_string())));
+        "call_by_run"
+    } else if filter.due.is_some() {
+        "call_by_due"
+    } else if !filter.phases.is_empty() && !filter.phases.contains(&CLOSED) {
+        "call_by_phase"
+    } else {
+        "sqlite_autoindex_call_1"
+    };
+    if let Some(due) = filter.due {
+        let _ = write!(rest, " AND due <= ?{}", bind(Value::Integer(due.millis())));
+    }
+    let mut phases = filter.phases.clone();
+    phases.sort_unstable();
+    phases.dedup();
+    let phases: Vec<usize> = phases
+        .into_iter()
+        .map(|it| bind(Value::Text(it.to_owned())))
+        .collect();
+    let arm = |phase: &str| {
+        format!("SELECT {CALL} FROM call INDEXED BY {index} WHERE tenant = ?1 AND id > ?2{rest}{phase}")
+    };
+    let sql = if index == "call_by_phase" {
+        // One arm per phase, each in the order of ids: SQLite merges them and stops at the limit.
+        let arms: Vec<String> = phases
+            .iter()
+            .map(|it| arm(&format!(" AND phase = ?{it} AND phase <> '{CLOSED}'")))
+            .collect();
+        arms.join(" UNION ALL ")
+    } else if phases.is_empty() {
+        arm("")
+    } else {
+        let places: Vec<String> = phases.iter().map(|it| format!("?{it}")).collect();
+        arm(&format!(" AND +phase IN ({})", places.join(", ")))
+    };
+    if index == "call_by_due" {
+        return List {
+            sql,
+            values,
+            sorted: false,
+        };
+    }
+    values.push(limited(limit));
+    List {
+        sql: format!("{sql} ORDER BY id LIMIT ?{}", values.len()),
+        values,
+        sorted: true,
+    }
+}
+
+pub(super) fn run(connection: &Connection, tenant: &TenantId, id: RunId) -> rusqlite::Result<Option<RunRow>> {
+    connection
+        .prepare_cached("SELECT id, requester, created, state FROM run WHERE tenant = ?1 AND id = ?2")?
+        .query_row(params![tenant.as_str(), id.to_string()], run_row)
+        .optional()
+}
+
+pub(super) const RUNS: &str = "SELECT id, requester, created, state FROM run \
+     WHERE tenant = ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3";
+
+pub(super) fn runs(
+    connection: &Connection,
+    tenant: &TenantId,
+    before: Option<RunId>,
+    limit: usize,
+) -> rusqlite::Result<Vec<RunRow>> {
+    // `~` sorts after every letter and digit of an id.
+    let before = before.map_or_else(|| "~".to_owned(), |it| it.to_string());
+    connection
+        .prepare_cached(RUNS)?
+        .query_map(params![tenant.as_str(), before, limited(limit)], run_row)?
+        .collect()
+}
+
+pub(super) fn descriptor(connection: &Connection, digest: &Digest) -> rusqlite::Result<Option<String>> {
+    connection
+        .prepare_cached("SELECT text FROM descriptor WHERE digest = ?1")?
+        .query_row([digest.bytes()], |row| row.get(0))
+        .optional()
+}
+
+/// The revision of the directory that is stored, 0 if there is none.
+pub(super) fn revision(connection: &Connection, tenant: &TenantId) -> rusqlite::Result<u64> {
+    connection
+        .prepare_cached("SELECT revision FROM directory WHERE tenant = ?1")?
+        .query_row([tenant.as_str()], |row| row.get(0))
+        .optional()
+        .map(Option::unwrap_or_default)
+}
+
+pub(super) fn directory(
+    connection: &Connection,
+    tenant: &TenantId,
+    known: Option<u64>,
+) -> rusqlite::Result<Option<Directory>> {
+    // Two tables: the transaction keeps both answers of one revision.
+    let transaction = connection.unchecked_transaction()?;
+    if known == Some(revision(&transaction, tenant)?) {
+        return Ok(None);
+    }
+    let found = transaction
+        .prepare_cached("SELECT revision, policy FROM directory WHERE tenant = ?1")?
+        .query_row([tenant.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    let Some((revision, policy)) = found else {
+        return Ok(Some(Directory::default()));
+    };
+    let actors = transaction
+        .prepare_cached(ACTORS)?
+        .query_map([tenant.as_str()], |row| Ok((parsed(row, 0)?, row.get(1)?)))?
+        .collect::<rusqlite::Result<_>>()?;
+    Ok(Some(Directory {
+        revision,
+        policy,
+        actors,
+    }))
+}
+
+pub(super) const ACTORS: &str = "SELECT id, text FROM directory_actor WHERE tenant = ?1 ORDER BY id";
+
+pub(super) const ENTRIES: &str = "SELECT seq, leaf, entry FROM audit_entry INDEXED BY sqlite_autoindex_audit_entry_1 \
+     WHERE log_id = ?1 AND seq >= ?2 ORDER BY seq LIMIT ?3";
+pub(super) const ENTRIES_OF_CALL: &str = "SELECT seq, leaf, entry FROM audit_entry INDEXED BY audit_entry_by_call \
+     WHERE log_id = ?1 AND seq >= ?2 AND call = ?4 ORDER BY seq LIMIT ?3";
+
+pub(super) fn entries(
+    connection: &Connection,
+    tenant: &TenantId,
+    call: Option<CallId>,
+    from: u64,
+    limit: usize,
+) -> rusqlite::Result<Vec<EntryRow>> {
+    let Ok(from) = i64::try_from(from) else {
+        return Ok(Vec::new());
+    };
+    let limit = limited(limit);
+    match call {
+        None => connection
+            .prepare_cached(ENTRIES)?
+            .query_map(params![tenant.as_str(), from, limit], entry_row)?
+            .collect(),
+        Some(call) => connection
+            .prepare_cached(ENTRIES_OF_CALL)?
+            .query_map(params![tenant.as_str(), from, limit, call.to_string()], entry_row)?
+            .collect(),
+    }
+}
+
+pub(super) fn blob(
+    connection: &Connection,
+    tenant: &TenantId,
+    commitment: &Digest,
+) -> rusqlite::Result<Option<Blob>> {
+    connection
+        .prepare_cached("SELECT salt, content FROM audit_blob WHERE log_id = ?1 AND commitment = ?2")?
+        .query_row(params![tenant.as_str(), commitment.bytes()], |row| {
+            Ok(Blob {
+                salt: Digest::new(row.get(0)?),
+                content: row.get(1)?,
+            })
+        })
+        .optional()
+}
+
+pub(super) fn head(connection: &Connection, tenant: &TenantId) -> rusqlite::Result<Frontier> {
+    connection
+        .prepare_cached("SELECT size, frontier FROM log_head WHERE log_id = ?1")?
+        .query_row([tenant.as_str()], frontier)
+        .optional()
+        .map(Option::unwrap_or_default)
+}
+
+/// The frontier from the columns size and frontier.
+pub(super) fn frontier(row: &Row<'_>) -> rusqlite::Result<Frontier> {
+    let bytes = row.get_ref(1)?.as_blob()?;
+    Frontier::from_bytes(row.get(0)?, bytes)
+        .map_err(|error| rusqlite::Error::FromSqlConversionFailure(1, Type::Blob, Box::new(error)))
+}
+
+fn call_row(row: &Row<'_>) -> rusqlite::Result<CallRow> {
+    Ok(CallRow {
+        id: parsed(row, 0)?,
+        run: parsed(row, 1)?,
+        version: row.get(2)?,
+        state: row.get(3)?,
+        phase: row.get(4)?,
+        tool: parsed(row, 5)?,
+        requester: parsed(row, 6)?,
+        due: row.get::<_, Option<i64>>(7)?.map(Timestamp::from_millis),
+    })
+}
+
+fn run_row(row: &Row<'_>) -> rusqlite::Result<RunRow> {
+    Ok(RunRow {
+        id: parsed(row, 0)?,
+        requester: parsed(row, 1)?,
+        created: Timestamp::from_millis(row.get(2)?),
+        state: row.get(3)?,
+    })
+}
+
+fn entry_row(row: &Row<'_>) -> rusqlite::Result<EntryRow> {
+    Ok(EntryRow {
+        seq: row.get(0)?,
+        leaf: Digest::new(row.get(1)?),
+        text: row.get(2)?,
+    })
+}
+
+/// A column that holds the text of an id or a name.
+fn parsed<T: FromStr<Err: std::error::Error + Send + Sync + 'static>>(
+    row: &Row<'_>,
+    column: usize,
+) -> rusqlite::Result<T> {
+    row.get_ref(column)?
+        .as_str()?
+        .parse()
+        .map_err(|error| rusqlite::Error::FromSqlConversionFailure(column, Type::Text, Box::new(error)))
+}
+
+fn limited(limit: usize) -> Value {
+    Value::Integer(i64::try_from(limit).unwrap_or(i64::MAX))
+}

@@ -1,0 +1,96 @@
+-- The tables of a store, format 1. Meant to be read by auditors in the sqlite3 shell.
+--
+-- Ids are text as they are shown everywhere else, so that a query can be typed from a log line; the
+-- 16 bytes of a blob key would save a tenth of the file. Digests are blobs of 32
+-- bytes: read them with lower(hex(leaf)). Times are milliseconds since 1970-01-01T00:00:00Z.
+-- Tables whose rows are long (calls, entries) keep their rowid: in a WITHOUT ROWID tree a
+-- row of more than about 1000 bytes spills to overflow pages, in a rowid tree one of more than 4000.
+
+CREATE TABLE call (
+    tenant    TEXT NOT NULL,
+    id        TEXT NOT NULL,
+    run       TEXT NOT NULL,
+    version   INTEGER NOT NULL,
+    phase     TEXT NOT NULL,
+    tool      TEXT NOT NULL,
+    requester TEXT NOT NULL,
+    due       INTEGER,
+    state     TEXT NOT NULL,
+    PRIMARY KEY (tenant, id)
+) STRICT;
+CREATE INDEX call_by_run ON call (tenant, run, id);
+-- Only what is still open: it stays small for the life of the product, and so do inbox and worker.
+CREATE INDEX call_by_phase ON call (tenant, phase, id) WHERE phase <> 'closed';
+CREATE INDEX call_by_due ON call (tenant, due, id) WHERE due IS NOT NULL;
+
+CREATE TABLE run (
+    tenant    TEXT NOT NULL,
+    id        TEXT NOT NULL,
+    requester TEXT NOT NULL,
+    created   INTEGER NOT NULL,
+    state     TEXT NOT NULL,
+    PRIMARY KEY (tenant, id)
+) STRICT, WITHOUT ROWID;
+
+-- Named by its content, so it is the same for every tenant.
+CREATE TABLE descriptor (
+    digest BLOB NOT NULL PRIMARY KEY,
+    text   TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE directory (
+    tenant   TEXT NOT NULL PRIMARY KEY,
+    revision INTEGER NOT NULL,
+    policy   TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE directory_actor (
+    tenant TEXT NOT NULL,
+    id     TEXT NOT NULL,
+    text   TEXT NOT NULL,
+    PRIMARY KEY (tenant, id)
+) STRICT, WITHOUT ROWID;
+
+-- The audit log. log_id is the tenant.
+CREATE TABLE audit_entry (
+    log_id TEXT NOT NULL,
+    seq    INTEGER NOT NULL,
+    leaf   BLOB NOT NULL,
+    entry  TEXT NOT NULL,
+    call   TEXT,
+    PRIMARY KEY (log_id, seq)
+) STRICT;
+CREATE INDEX audit_entry_by_call ON audit_entry (log_id, call, seq) WHERE call IS NOT NULL;
+
+-- `time` is that of the last entry.
+CREATE TABLE log_head (
+    log_id   TEXT NOT NULL PRIMARY KEY,
+    size     INTEGER NOT NULL,
+    frontier BLOB NOT NULL,
+    time     INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE audit_blob (
+    log_id     TEXT NOT NULL,
+    commitment BLOB NOT NULL,
+    salt       BLOB NOT NULL,
+    content    TEXT NOT NULL,
+    PRIMARY KEY (log_id, commitment)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE audit_checkpoint (
+    log_id TEXT NOT NULL,
+    size   INTEGER NOT NULL,
+    note   TEXT NOT NULL,
+    PRIMARY KEY (log_id, size)
+) STRICT, WITHOUT ROWID;
+
+-- Fences against accident, not a proof: whoever owns the file can drop them. The checkpoints prove.
+CREATE TRIGGER audit_entry_is_never_updated BEFORE UPDATE ON audit_entry BEGIN
+    SELECT raise(ABORT, 'audit_entry is append-only: an entry is never changed; record a new one');
+END;
+CREATE TRIGGER audit_entry_is_never_deleted BEFORE DELETE ON audit_entry BEGIN
+    SELECT raise(ABORT, 'audit_entry is append-only: an entry is never deleted; erase its audit_blob instead');
+END;
+CREATE TRIGGER audit_blob_is_never_updated BEFORE UPDATE ON audit_blob BEGIN
+    SELECT raise(ABORT, 'audit_blob is bound by its commitment: it may be deleted, never changed');
+END;

@@ -1,0 +1,235 @@
+//! Load, step, commit, retry: the only writer of calls.
+
+use countersign_core::actor::Actor;
+use countersign_core::call::{Answer, Call, Event, Phase, Shadow, Step};
+use countersign_core::id::CallId;
+use countersign_core::time::Timestamp;
+
+use crate::directory::Directory;
+use crate::engine::Inner;
+use crate::error::Error;
+use crate::identity::Identity;
+use crate::store::{CallRow, CallWrite, Commit, Committed, Durability};
+
+/// How often a commit may lose against others before something must be wrong.
+const MOST_TRIES: usize = 10_000;
+/// How many records are read at once.
+const PAGE: usize = 1000;
+
+/// A call as it was loaded, to be moved on.
+#[derive(Debug, Clone)]
+pub(crate) struct Loaded {
+    pub(crate) call: Call,
+    pub(crate) version: u64,
+}
+
+/// What a turn came to.
+#[derive(Debug)]
+pub(crate) struct Turned {
+    pub(crate) loaded: Loaded,
+    pub(crate) answer: Answer,
+}
+
+/// What to do with a call that was just loaded.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "made once per turn and taken apart at once"
+)]
+pub(crate) enum Move {
+    /// Nothing.
+    Leave,
+    /// An event for the machine.
+    Event(Event),
+    /// A step that was computed already: a refusal before any event.
+    Step(Box<Step>),
+}
+
+impl Inner {
+    /// Loads a call.
+    pub(crate) async fn load(&self, id: CallId) -> Result<Loaded, Error> {
+        let row = self
+            .store
+            .call(&self.tenant, id)
+            .await?
+            .ok_or(Error::UnknownCall(id))?;
+        let call = Call::from_text(&row.state).map_err(|source| Error::Call { id, source })?;
+        let damaged = |why: &str| {
+            Err(Error::Damaged {
+                id,
+                why: why.to_owned(),
+            })
+        };
+        // The columns are a cache of the text. Where they differ, somebody edited one of them.
+        if *call.id() != id || *call.tenant() != self.tenant {
+            return damaged("the stored text is another call's");
+        }
+        if call.phase().name() != row.phase || call.requester() != &row.requester || call.tool() != &row.tool
+        {
+            return damaged("the stored columns and the stored text differ");
+        }
+        Ok(Loaded {
+            call,
+            version: row.version,
+        })
+    }
+
+    /// Moves a call on by what `decide` makes of it, until a commit is not overtaken by another's.
+    ///
+    /// `decide` sees the call and the directory as they are now, and is asked again after a conflict.
+    pub(crate) async fn turn(
+        &self,
+        mut loaded: Loaded,
+        mut decide: impl FnMut(&Call, &Directory) -> Result<Move, Error>,
+    ) -> Result<Turned, Error> {
+        let id = *loaded.call.id();
+        for attempt in 0..MOST_TRIES {
+            let directory = if attempt == 0 {
+                self.directory.last()
+            } else {
+                self.directory.refreshed(&*self.store).await?
+            };
+            let now = self.clock.now();
+            let step = match decide(&loaded.call, &directory)? {
+                Move::Leave => {
+                    return Ok(Turned {
+                        loaded,
+                        answer: Answer::Repeated,
+                    });
+                }
+                Move::Event(event) => loaded.call.clone().step(event, now),
+                Move::Step(step) => *step,
+            };
+            let Step { call, answer, record } = step;
+            if record.is_none() && call == loaded.call {
+                return Ok(Turned { loaded, answer });
+            }
+            let version = loaded.version + 1;
+            let commit = Commit {
+                tenant: self.tenant.clone(),
+                time: now,
+                call: Some(CallWrite {
+                    row: row(&call, version),
+                    expected: Some(loaded.version),
+                }),
+                run: None,
+                descriptor: self.descriptor_of(&call, &loaded.call),
+                directory: None,
+                assumed_directory: Some(directory.revision),
+                records: record.into_iter().collect(),
+                durability: Durability::Disk,
+            };
+            if let Committed::Done { .. } = self.store.commit(commit).await? {
+                return Ok(Turned {
+                    loaded: Loaded { call, version },
+                    answer,
+                });
+            }
+            loaded = self.load(id).await?;
+        }
+        Err(Error::Contended(id))
+    }
+
+    /// The descriptor, when the call was gated with another one than it was opened with.
+    fn descriptor_of(&self, now: &Call, before: &Call) -> Option<(countersign_core::digest::Digest, String)> {
+        if now.descriptor() == before.descriptor() {
+            return None;
+        }
+        let entry = self
+            .registry
+            .get(now.tool().as_str())
+            .filter(|it| it.digest() == *now.descriptor())?;
+        Some((
+            entry.digest(),
+            serde_json::to_string(entry.descriptor()).unwrap_or_default(),
+        ))
+    }
+
+    /// Compares a stored call with what its own records say. Gives the call as it is now, if it has moved
+    /// on since it was loaded: then the records say more than what was loaded, and nothing is wrong.
+    pub(crate) async fn check_against_records(&self, loaded: &Loaded) -> Result<Option<Loaded>, Error> {
+        let Err(error) = self.compare_with_records(&loaded.call).await else {
+            return Ok(None);
+        };
+        let now = self.load(*loaded.call.id()).await?;
+        if now.version == loaded.version {
+            return Err(error);
+        }
+        Ok(Some(now))
+    }
+
+    /// The call as it is now, if it is what its records say. Asked where no claim will ask later.
+    pub(crate) async fn as_recorded(&self, mut loaded: Loaded) -> Result<Loaded, Error> {
+        while let Some(now) = self.check_against_records(&loaded).await? {
+            loaded = now;
+        }
+        Ok(loaded)
+    }
+
+    async fn compare_with_records(&self, call: &Call) -> Result<(), Error> {
+        let id = *call.id();
+        let damaged = |why: String| Error::Damaged { id, why };
+        let mut shadow = Shadow::default();
+        let mut from = 0;
+        loop {
+            let entries = self.store.entries(&self.tenant, Some(id), from, PAGE).await?;
+            let Some(last) = entries.last() else { break };
+            from = last.seq + 1;
+            let all = entries.len() < PAGE;
+            for entry in &entries {
+                if countersign_core::audit::leaf(entry.text.as_bytes()) != entry.leaf {
+                    return Err(damaged(format!("record {} is not what was hashed", entry.seq)));
+                }
+                shadow
+                    .fold(&entry.text)
+                    .map_err(|error| damaged(format!("record {}: {error}", entry.seq)))?;
+            }
+            if all {
+                break;
+            }
+        }
+        if shadow != call.shadow() {
+            return Err(damaged("the stored call is not what its records say".to_owned()));
+        }
+        // A closed call has lost its secrets, and nothing of it runs any more.
+        if !matches!(call.phase(), Phase::Closed { .. }) && !call.is_as_sealed() {
+            return Err(damaged("the stored call is not what was sealed".to_owned()));
+        }
+        Ok(())
+    }
+
+    /// Everybody who voted, as they stand now.
+    pub(crate) fn voters(call: &Call, directory: &Directory) -> Vec<Actor> {
+        let by = call.votes().iter().map(|it| it.by.clone());
+        by.map(|id| directory.actor(&Identity::authenticated(id, "looked up at the claim")))
+            .collect()
+    }
+}
+
+/// A call as the store keeps it.
+pub(crate) fn row(call: &Call, version: u64) -> CallRow {
+    CallRow {
+        id: *call.id(),
+        run: *call.run(),
+        version,
+        state: call.to_text(),
+        phase: call.phase().name().to_owned(),
+        tool: call.tool().clone(),
+        requester: call.requester().clone(),
+        due: due(call),
+    }
+}
+
+/// When a call must be looked at even if nothing happens to it.
+fn due(call: &Call) -> Option<Timestamp> {
+    match call.phase() {
+        Phase::Executing { until, .. } => Some(*until),
+        Phase::Input { .. }
+        | Phase::Gating { .. }
+        | Phase::Confirm { .. }
+        | Phase::Approve { .. }
+        | Phase::Cleared { .. }
+        | Phase::External { .. }
+        | Phase::InDoubt { .. }
+        | Phase::Closed { .. } => call.deadline(),
+    }
+}

@@ -1,0 +1,450 @@
+//! Claims what is cleared, runs it, and watches leases and deadlines.
+//!
+//! The only way to a gated function. `Executing` is on the disk before the function starts; how it
+//! ended is committed under the same claim. If the process dies in between, the lease lapses and a
+//! person decides.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use countersign_core::call::{Answer, Call, Claim, Code, Effect, Event, Phase, Refusal};
+use countersign_core::digest::Digest;
+use countersign_core::id::CallId;
+use countersign_core::time::Timestamp;
+use countersign_core::tool::{Approved, CallContext, Definition};
+use tokio::sync::{Semaphore, watch};
+use tokio::task::{JoinHandle, JoinSet};
+
+use crate::desk::{stricter, token_hash};
+use crate::engine::{Inner, random_token};
+use crate::error::Error;
+use crate::invoke::{self, Ended, OwnedScope};
+use crate::registry::Entry;
+use crate::store::CallFilter;
+use crate::turn::{Loaded, Move};
+
+/// How many calls one worker runs at once.
+const MOST_AT_ONCE: usize = 64;
+/// How many calls one look at the store takes.
+const PAGE: usize = 256;
+/// How long a worker waits for a hint before it looks itself.
+const POLL: Duration = Duration::from_millis(250);
+/// How often a result is tried to be committed while the store fails.
+const MOST_COMMITS: u32 = 8;
+
+/// Runs cleared calls of the tools that this process links.
+#[derive(Clone)]
+pub struct Worker(pub(crate) Arc<Inner>);
+
+/// How far a call could be brought.
+#[derive(Debug, Clone)]
+pub struct Advanced {
+    /// The call as it is now.
+    pub call: Call,
+    /// Why it could not be run here, if that is so: another version of the tool is linked, say.
+    pub refused: Option<Refusal>,
+}
+
+impl Worker {
+    /// Brings one call as far as this process can: judges it, claims it, runs it, commits how it ended.
+    /// Returns when the call is closed, waits for somebody, or belongs to another process.
+    pub async fn advance(&self, id: CallId) -> Result<Advanced, Error> {
+        let inner = &*self.0;
+        let mut loaded = inner.load(id).await?;
+        loop {
+            let Some(entry) = inner.registry.get(loaded.call.tool().as_str()) else {
+                return Ok(Advanced {
+                    call: loaded.call,
+                    refused: None,
+                });
+            };
+            loaded = match loaded.call.phase() {
+                Phase::Gating { .. } => inner.gate(loaded).await?,
+                Phase::Cleared { .. } => {
+                    match self.claim(entry.definition(), entry.digest(), loaded).await? {
+                        Claimed::Mine(loaded, claim, token) => {
+                            self.execute(entry, loaded, claim, token).await?
+                        }
+                        Claimed::Moved(loaded) => loaded,
+                        Claimed::Refused(call, refusal) => {
+                            return Ok(Advanced {
+                                call,
+                                refused: Some(refusal),
+                            });
+                        }
+                    }
+                }
+                Phase::Input { .. }
+                | Phase::Confirm { .. }
+                | Phase::Approve { .. }
+                | Phase::Executing { .. }
+                | Phase::External { .. }
+                | Phase::InDoubt { .. }
+                | Phase::Closed { .. } => {
+                    return Ok(Advanced {
+                        call: loaded.call,
+                        refused: None,
+                    });
+                }
+            };
+        }
+    }
+
+    /// Everything that is due by now: deadlines that passed, leases that lapsed. Any process may do it.
+    pub async fn sweep(&self) -> Result<(), Error> {
+        let inner = &*self.0;
+        let now = inner.clock.now();
+        let filter = CallFilter {
+            due: Some(now),
+            ..CallFilter::default()
+        };
+        let mut after = None;
+        loop {
+            let rows = inner.store.calls(&inner.tenant, &filter, after, PAGE).await?;
+            let Some(last) = rows.last() else { return Ok(()) };
+            after = Some(last.id);
+            for row in &rows {
+                // One call that cannot be read must not keep all others from expiring.
+                if let Ok(loaded) = inner.load(row.id).await {
+                    inner
+                        .turn(loaded, |call, _| Ok(overdue(call, inner.clock.now())))
+                        .await?;
+                }
+            }
+        }
+    }
+
+    /// Runs what is cleared until `stop` becomes true, then finishes what it has claimed.
+    pub async fn run(&self, mut stop: watch::Receiver<bool>) -> Result<(), Error> {
+        let mut hints = self.0.hints.subscribe();
+        let mut crew = Crew::default();
+        let mut look = true;
+        while !*stop.borrow() {
+            if look {
+                // A store that fails for a moment (a full disk, a lock) must not end the worker.
+                if let Err(error) = self.look(&mut crew).await {
+                    tracing::error!(%error, "the worker could not look for calls; it will look again");
+                }
+            }
+            look = tokio::select! {
+                ended = stop.changed() => {
+                    if ended.is_err() {
+                        break;
+                    }
+                    false
+                }
+                () = tokio::time::sleep(POLL) => true,
+                hint = hints.recv() => match hint {
+                    Ok(id) => {
+                        self.start(id, None, &mut crew);
+                        false
+                    }
+                    // More hints than the channel holds: look at everything instead.
+                    Err(_) => true,
+                },
+                Some(_) = crew.tasks.join_next() => false,
+            };
+        }
+        while crew.tasks.join_next().await.is_some() {}
+        Ok(())
+    }
+
+    /// Looks at what is due and at everything that waits for a worker.
+    async fn look(&self, crew: &mut Crew) -> Result<(), Error> {
+        self.sweep().await?;
+        let inner = &*self.0;
+        let filter = CallFilter {
+            phases: vec!["gating", "cleared"],
+            ..CallFilter::default()
+        };
+        let mut after = None;
+        loop {
+            let rows = inner.store.calls(&inner.tenant, &filter, after, PAGE).await?;
+            let Some(last) = rows.last() else { return Ok(()) };
+            after = Some(last.id);
+            for row in rows {
+                if inner.registry.get(row.tool.as_str()).is_some() {
+                    self.start(row.id, Some(row.version), crew);
+                }
+            }
+        }
+    }
+
+    /// Starts on a call, unless it is under way or was found impossible in this very version.
+    fn start(&self, id: CallId, version: Option<u64>, crew: &mut Crew) {
+        let given_up = crew
+            .given_up
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&id)
+            .copied();
+        if version.is_some() && given_up == version {
+            return;
+        }
+        if !crew
+            .busy
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(id)
+        {
+            return;
+        }
+        let (worker, busy, given_up, slots) = (
+            self.clone(),
+            crew.busy.clone(),
+            crew.given_up.clone(),
+            crew.slots.clone(),
+        );
+        crew.tasks.spawn(async move {
+            let permit = slots.acquire_owned().await;
+            match worker.advance(id).await {
+                Ok(Advanced { refused: None, .. }) | Err(Error::Store(_) | Error::Contended(_)) => {}
+                Ok(Advanced {
+                    refused: Some(refusal),
+                    ..
+                }) => {
+                    tracing::warn!(call = %id, %refusal, "this process cannot run a cleared call");
+                    if let Some(version) = version {
+                        given_up
+                            .lock()
+                            .unwrap_or_else(PoisonError::into_inner)
+                            .insert(id, version);
+                    }
+                }
+                Err(error) => {
+                    tracing::error!(call = %id, %error, "a call cannot be run");
+                    if let Some(version) = version {
+                        given_up
+                            .lock()
+                            .unwrap_or_else(PoisonError::into_inner)
+                            .insert(id, version);
+                    }
+                }
+            }
+            busy.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+            drop(permit);
+        });
+    }
+
+    /// Claims a cleared call. Everything that was decided is checked once more, against the records too.
+    async fn claim(
+        &self,
+        entry: &'static Definition,
+        digest: Digest,
+        loaded: Loaded,
+    ) -> Result<Claimed, Error> {
+        let inner = &*self.0;
+        // Whoever has lost a role since the vote is found with the directory of now, and the commit
+        // says which revision that was.
+        inner.directory.refreshed(&*inner.store).await?;
+        if *loaded.call.descriptor() != digest {
+            let refusal = Refusal {
+                code: Code::StaleTool,
+                message: format!(
+                    "`{}` has changed since this call was gated; its requester or an operator can ask again (reask)",
+                    entry.name
+                ),
+            };
+            return Ok(Claimed::Refused(loaded.call, refusal));
+        }
+        if *loaded.call.idempotent() && !(entry.descriptor)().hints.idempotent {
+            return Err(Error::Damaged {
+                id: *loaded.call.id(),
+                why: format!("it says that `{}` is idempotent, which it is not", entry.name),
+            });
+        }
+        if let Some(now) = inner.check_against_records(&loaded).await? {
+            return Ok(Claimed::Moved(now));
+        }
+        let token = random_token();
+        let hash = token_hash(&token);
+        let mut checked = true;
+        let turned = inner
+            .turn(loaded, |call, directory| {
+                // Overtaken: what is loaded now was not compared with its records.
+                if !std::mem::take(&mut checked) || !matches!(call.phase(), Phase::Cleared { .. }) {
+                    return Ok(Move::Leave);
+                }
+                if let Some(event) = stricter(call, directory) {
+                    return Ok(Move::Event(event));
+                }
+                Ok(Move::Event(Event::Claimed {
+                    worker: inner.worker,
+                    until: inner.clock.now().after(inner.lease),
+                    descriptor: digest,
+                    voters: Inner::voters(call, directory),
+                    token: Some(hash),
+                }))
+            })
+            .await?;
+        Ok(match (turned.answer.clone(), turned.loaded.call.phase()) {
+            (Answer::Accepted, Phase::Executing { claim, .. }) if claim.worker == inner.worker => {
+                let claim = *claim;
+                Claimed::Mine(turned.loaded, claim, token)
+            }
+            (Answer::Refused(refusal), _) if refusal.code == Code::Expired => {
+                Claimed::Moved(inner.expired(turned).await?)
+            }
+            (Answer::Refused(refusal), _) => Claimed::Refused(turned.loaded.call, refusal),
+            (Answer::Accepted | Answer::Repeated, _) => Claimed::Moved(turned.loaded),
+        })
+    }
+
+    /// Runs the function of a claimed call and commits how it ended.
+    async fn execute(
+        &self,
+        entry: &Entry,
+        loaded: Loaded,
+        claim: Claim,
+        token: String,
+    ) -> Result<Loaded, Error> {
+        let inner = &*self.0;
+        let call = &loaded.call;
+        let scope = OwnedScope {
+            states: inner.states.clone(),
+            context: context(call, token),
+        };
+        let arguments = call.arguments().to_string();
+        let renewing = Renewing(tokio::spawn(renew(self.0.clone(), *call.id(), claim)));
+        let ended = invoke::run(entry.definition(), arguments, scope, entry.descriptor().timeout).await;
+        drop(renewing);
+        let event = match ended {
+            Ended::Returned(result) => Event::Returned { claim, result },
+            Ended::Failed { error, effect } => Event::Failed { claim, error, effect },
+            Ended::NotStarted(failure) => Event::Failed {
+                claim,
+                error: failure.to_string(),
+                effect: Effect::None,
+            },
+            Ended::TimedOut => Event::TimedOut { claim },
+        };
+        self.commit_end(loaded, &event).await
+    }
+
+    /// Commits how a function ended, and tries hard: what is lost here is a call in doubt.
+    async fn commit_end(&self, loaded: Loaded, event: &Event) -> Result<Loaded, Error> {
+        let mut pause = Duration::from_millis(20);
+        for _ in 1..MOST_COMMITS {
+            match self
+                .0
+                .turn(loaded.clone(), |_, _| Ok(Move::Event(event.clone())))
+                .await
+            {
+                Ok(turned) => return Ok(turned.loaded),
+                Err(Error::Store(error)) => {
+                    tracing::error!(call = %loaded.call.id(), %error, "the end of a call cannot be stored; trying again");
+                    tokio::time::sleep(pause).await;
+                    pause *= 2;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(self
+            .0
+            .turn(loaded, |_, _| Ok(Move::Event(event.clone())))
+            .await?
+            .loaded)
+    }
+}
+
+/// What a worker has under way.
+struct Crew {
+    tasks: JoinSet<()>,
+    busy: Arc<Mutex<HashSet<CallId>>>,
+    /// Calls that could not be run, with the version in which that was found.
+    given_up: Arc<Mutex<HashMap<CallId, u64>>>,
+    slots: Arc<Semaphore>,
+}
+
+impl Default for Crew {
+    fn default() -> Self {
+        Self {
+            tasks: JoinSet::new(),
+            busy: Arc::default(),
+            given_up: Arc::default(),
+            slots: Arc::new(Semaphore::new(MOST_AT_ONCE)),
+        }
+    }
+}
+
+/// How trying to claim a call ended.
+enum Claimed {
+    /// It is ours, with the token for reporting its result.
+    Mine(Loaded, Claim, String),
+    /// It is no longer cleared.
+    Moved(Loaded),
+    /// It cannot be run here.
+    Refused(Call, Refusal),
+}
+
+/// Ends the renewal with the function, also when whoever waited for it has stopped waiting: a claim
+/// that outlives its function would keep the call from ever falling into doubt.
+struct Renewing(JoinHandle<()>);
+
+impl Drop for Renewing {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// Keeps a claim alive while its function runs.
+async fn renew(inner: Arc<Inner>, id: CallId, claim: Claim) {
+    loop {
+        tokio::time::sleep(inner.lease / 3).await;
+        let until = inner.clock.now().after(inner.lease);
+        // A renewal that fails is tried again with the next one; there are two before the lease lapses.
+        let Ok(loaded) = inner.load(id).await else {
+            continue;
+        };
+        let renewed = inner.turn(loaded, |call, _| {
+            Ok(match call.phase() {
+                Phase::Executing { claim: held, .. } if *held == claim => {
+                    Move::Event(Event::Renewed { claim, until })
+                }
+                _ => Move::Leave,
+            })
+        });
+        if let Err(error) = renewed.await {
+            tracing::warn!(call = %id, %error, "a lease could not be renewed");
+        }
+    }
+}
+
+/// What is due to happen to a call by itself.
+fn overdue(call: &Call, now: Timestamp) -> Move {
+    match call.phase() {
+        Phase::Executing { until, .. } if now >= *until => Move::Event(Event::LeaseLapsed),
+        Phase::Executing { .. } | Phase::InDoubt { .. } | Phase::Closed { .. } => Move::Leave,
+        Phase::Input { .. }
+        | Phase::Gating { .. }
+        | Phase::Confirm { .. }
+        | Phase::Approve { .. }
+        | Phase::Cleared { .. }
+        | Phase::External { .. } => match call.deadline() {
+            Some(deadline) if now >= deadline => Move::Event(Event::DeadlinePassed),
+            Some(_) | None => Move::Leave,
+        },
+    }
+}
+
+/// What the function may know about its call.
+fn context(call: &Call, token: String) -> CallContext {
+    let approvals = call
+        .votes()
+        .iter()
+        .map(|it| Approved {
+            by: it.by.clone(),
+            at: it.at,
+        })
+        .collect();
+    let token = call.gates().external.is_some().then_some(token);
+    // The call's own id: the same over retries, and nobody else's.
+    CallContext::new(
+        *call.id(),
+        call.requester().clone(),
+        approvals,
+        call.id().to_string(),
+        token,
+    )
+}

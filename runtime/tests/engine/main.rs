@@ -1,0 +1,17 @@
+//! The engine from the outside: real tools on a real SQLite file.
+
+mod combinations;
+mod crash;
+mod crowd;
+mod damage;
+mod disk;
+mod flows;
+mod inplace;
+mod killed;
+mod process;
+mod races;
+mod redeploy;
+mod start;
+mod stores;
+mod story;
+mod world;

@@ -1,0 +1,105 @@
+//! Stores that stand between an engine and a real file: they watch, fail, stop or forbid.
+
+use async_trait::async_trait;
+use countersign::core::audit::{Blob, Frontier};
+use countersign::core::id::TenantId;
+use countersign::store::{
+    CallFilter, CallRow, Commit, Committed, Directory, EntryRow, RunRow, Sqlite, Store, StoreError,
+};
+use countersign::{CallId, Digest, RunId};
+
+/// What happens before a real store is asked.
+#[async_trait]
+pub(crate) trait Guard: Send + Sync + 'static {
+    /// Makes the commit, or does not.
+    async fn commit(&self, store: &Sqlite, commit: Commit) -> Result<Committed, StoreError>;
+
+    /// Before anything is read.
+    async fn read(&self, _what: &'static str) -> Result<(), StoreError> {
+        Ok(())
+    }
+}
+
+/// A real store behind a guard.
+pub(crate) struct Guarded<G> {
+    pub(crate) store: Sqlite,
+    pub(crate) guard: G,
+}
+
+#[async_trait]
+impl<G: Guard> Store for Guarded<G> {
+    async fn commit(&self, commit: Commit) -> Result<Committed, StoreError> {
+        self.guard.commit(&self.store, commit).await
+    }
+
+    async fn call(&self, tenant: &TenantId, id: CallId) -> Result<Option<CallRow>, StoreError> {
+        self.guard.read("call").await?;
+        self.store.call(tenant, id).await
+    }
+
+    async fn calls(
+        &self,
+        tenant: &TenantId,
+        filter: &CallFilter,
+        after: Option<CallId>,
+        limit: usize,
+    ) -> Result<Vec<CallRow>, StoreError> {
+        self.guard.read("calls").await?;
+        self.store.calls(tenant, filter, after, limit).await
+    }
+
+    async fn run(&self, tenant: &TenantId, id: RunId) -> Result<Option<RunRow>, StoreError> {
+        self.guard.read("run").await?;
+        self.store.run(tenant, id).await
+    }
+
+    async fn runs(
+        &self,
+        tenant: &TenantId,
+        before: Option<RunId>,
+        limit: usize,
+    ) -> Result<Vec<RunRow>, StoreError> {
+        self.guard.read("runs").await?;
+        self.store.runs(tenant, before, limit).await
+    }
+
+    async fn descriptor(&self, digest: &Digest) -> Result<Option<String>, StoreError> {
+        self.guard.read("descriptor").await?;
+        self.store.descriptor(digest).await
+    }
+
+    async fn directory(
+        &self,
+        tenant: &TenantId,
+        known: Option<u64>,
+    ) -> Result<Option<Directory>, StoreError> {
+        self.guard.read("directory").await?;
+        self.store.directory(tenant, known).await
+    }
+
+    async fn entries(
+        &self,
+        tenant: &TenantId,
+        call: Option<CallId>,
+        from: u64,
+        limit: usize,
+    ) -> Result<Vec<EntryRow>, StoreError> {
+        self.guard.read("entries").await?;
+        self.store.entries(tenant, call, from, limit).await
+    }
+
+    async fn blob(&self, tenant: &TenantId, commitment: &Digest) -> Result<Option<Blob>, StoreError> {
+        self.guard.read("blob").await?;
+        self.store.blob(tenant, commitment).await
+    }
+
+    async fn head(&self, tenant: &TenantId) -> Result<Frontier, StoreError> {
+        self.guard.read("head").await?;
+        self.store.head(tenant).await
+    }
+
+    async fn generation(&self) -> Result<u64, StoreError> {
+        self.guard.read("generation").await?;
+        self.store.generation().await
+    }
+}

@@ -1,0 +1,3 @@
+/// Change management decides.
+#[tool(external_execution(expires_in = "7days"), name = "changes.submit")]
+fn submit_change(payload: Change) -> ChangeOutcome;

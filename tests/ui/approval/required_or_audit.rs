@@ -1,0 +1,11 @@
+// errors: 1
+use countersign::{approval, tool};
+
+/// Neither.
+#[tool]
+#[approval]
+fn refund(order: String) {
+    drop(order);
+}
+
+fn main() {}
