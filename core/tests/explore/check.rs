@@ -2,7 +2,7 @@
 
 use countersign_core::actor::{Actor, Kind};
 use countersign_core::audit::{Draft, MOST_ENTRY_BYTES};
-use countersign_core::call::{Answer, Call, Event, Outcome, Phase, Reporter, Shadow, Step};
+use countersign_core::call::{Answer, Call, Code, Event, Outcome, Phase, Reporter, Shadow, Step};
 use countersign_core::id::{RequirementId, TenantId};
 use countersign_core::requirement::RequirementKind;
 use countersign_core::time::Timestamp;
@@ -147,6 +147,7 @@ impl Tried<'_> {
             "{self}"
         );
         assert!(call.is_as_sealed(), "{self}");
+        self.runs_nothing_edited();
         let Event::Claimed { voters, .. } = self.event else {
             panic!("runs without a claim: {self}")
         };
@@ -180,6 +181,30 @@ impl Tried<'_> {
             "{} runs and nobody asked for them: {self}",
             ghost.unasked
         );
+    }
+
+    /// Whoever edits the stored arguments, gates or tool gets nothing to run.
+    fn runs_nothing_edited(&self) {
+        let text = self.before.to_text();
+        for (from, to) in [
+            (r#"\"amount\":"#, r#"\"amount\":9"#),
+            (r#""expires_in_ms":"#, r#""expires_in_ms":9"#),
+            (r#""quorum":2"#, r#""quorum":1"#),
+            (r#""round":"#, r#""round":9"#),
+            (r#""owner":"owen""#, r#""owner":"oscar""#),
+        ] {
+            let edited = text.replace(from, to);
+            if edited == text {
+                continue;
+            }
+            let edited = Call::from_text(&edited).unwrap();
+            let step = edited.clone().step(self.event.clone(), self.now);
+            assert!(
+                matches!(&step.answer, Answer::Refused(it) if it.code == Code::Damaged),
+                "{from} was edited and it runs: {self}"
+            );
+            assert_eq!(step.call, edited);
+        }
     }
 
     /// What may have run is never cleared again without a person, unless it may be repeated.

@@ -57,7 +57,8 @@ plant one-pool-is-enough call.rs 's/\.all\(\|\(place, gate\)\| self\.votes_for/.
 plant rejection-ignored-after-a-vote call/decide.rs 's/Ask::Approval\(place\) => self\.speaks_for\(place, by\)\.map\(\|\(\)\| Some\(place\)\)/Ask::Approval(place) if self.votes.is_empty() => self.speaks_for(place, by).map(|()| Some(place)),\n            Ask::Approval(_) => Err(wrong("reject", "has no vote yet"))/'
 plant votes-kept-on-reseal call.rs 's/        self\.votes\.clear\(\);\n//'
 plant tokens-kept-on-reseal call.rs 's/(not of the new ones\.\n)        self\.tokens\.clear\(\);\n/$1/'
-plant round-not-sealed call.rs 's/                &self\.round\.to_be_bytes\(\),\n//'
+# The key of the commitment counts the rounds too: either alone is enough.
+plant round-not-sealed call.rs 's/                &self\.round\.to_be_bytes\(\),\n//; s/format!\("arguments\/\{\}", self\.round\)\.as_bytes\(\)/b"arguments"/'
 plant arguments-not-sealed call.rs 's/                commitment\.bytes\(\),\n//'
 plant gates-not-sealed call.rs 's/                gates\.as_bytes\(\),\n//'
 plant lost-vote-kept call/execute.rs 's/!lost\.is_empty\(\)/false \&\& !lost.is_empty()/'
@@ -88,7 +89,7 @@ plant silence-outside-closes call/gating.rs 's/self\.fall_into_doubt\(None, clea
 plant closed-is-cancelled call/decide.rs 's/                    self\.refused\(refusal\(Code::AlreadyDecided, message\), note\)/                    let _ = message;\n                    self.close(Outcome::Cancelled { by: by.id.clone(), reason });\n                    self.accepted(note)/'
 plant doubt-is-cancelled call/decide.rs 's/Phase::InDoubt \{ \.\. \} => self\.refused\(\n                refusal\(Code::NotAllowed, "it may have run: an operator must resolve it"\),\n                note,\n            \)/Phase::InDoubt { .. } => {\n                self.close(Outcome::Cancelled { by: by.id.clone(), reason });\n                self.accepted(note)\n            }/'
 plant refusal-moves-the-clock call.rs 's/Answer::Refused\(_\) \| Answer::Repeated = step\.answer/Answer::Repeated = step.answer/'
-plant refusal-unrecorded call/record.rs 's/answer: Answer::Refused\(refusal\),\n            record: Some\(draft\)/answer: Answer::Refused(refusal),\n            record: Some(draft).filter(|it| it.blobs.len() > 9)/'
+plant refusal-unrecorded call/record.rs 's/(answer: Answer::Refused\(refusal\),\s+record: )Some\(draft\)/$1Some(draft).filter(|it| it.blobs.len() > 9)/'
 plant vote-without-its-gate call/decide.rs 's/self\.accepted\(note\.gate\(place\)\)/self.accepted(note)/'
 plant secret-in-a-proposal call/decide.rs 's/let shown = self\.masked\(&arguments\);/let shown = arguments.clone();/'
 plant secret-stays-when-closed call.rs 's/        self\.arguments = self\.shown_arguments\(\);\n//'
