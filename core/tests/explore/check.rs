@@ -1,0 +1,377 @@
+//! What must hold of every step: who did what to which seal, what it left on record, what it shows.
+
+use countersign_core::actor::{Actor, Kind};
+use countersign_core::audit::{Draft, MOST_ENTRY_BYTES};
+use countersign_core::call::{Answer, Call, Event, Outcome, Phase, Reporter, Shadow, Step};
+use countersign_core::id::{RequirementId, TenantId};
+use countersign_core::requirement::RequirementKind;
+use countersign_core::time::Timestamp;
+use serde_json::Value;
+
+use crate::ghost::{Asked, Ghost, Stage, Verdict};
+use crate::walk::kind;
+use crate::world::{SECRET, demands, is_own};
+
+/// An event that was tried in a state.
+pub(crate) struct Tried<'a> {
+    pub before: &'a Call,
+    pub ghost: &'a Ghost,
+    pub event: &'a Event,
+    pub now: Timestamp,
+}
+
+pub(crate) fn opened(step: &Step, ghost: &Ghost, shadow: &mut Shadow) {
+    assert_eq!(step.answer, Answer::Accepted);
+    let draft = step.record.as_ref().unwrap();
+    assert_eq!(draft.fields["kind"], "call.opened");
+    assert_eq!(draft.fields["actor"]["id"], "alice");
+    entry(draft, ghost, ghost.updated, shadow);
+    assert_eq!(*shadow, step.call.shadow());
+    agrees(&step.call, ghost);
+}
+
+impl Tried<'_> {
+    /// The state that follows, if the event counts.
+    pub(crate) fn check(
+        &self,
+        step: &Step,
+        shadow: &Shadow,
+        count: &mut [u64; 3],
+    ) -> Option<(Ghost, Shadow)> {
+        match (self.ghost.judge(self.event, self.now), &step.answer) {
+            (Verdict::Accepted(next), Answer::Accepted) => {
+                count[0] += 1;
+                let mut shadow = shadow.clone();
+                self.accepted(&next, step, &mut shadow);
+                Some((*next, shadow))
+            }
+            (Verdict::Repeated, Answer::Repeated) => {
+                count[1] += 1;
+                assert_eq!(step.call, *self.before, "a repeat changes something: {self}");
+                assert_eq!(step.record, None, "a repeat is on record: {self}");
+                None
+            }
+            (Verdict::Refused(code), Answer::Refused(refusal)) => {
+                count[2] += 1;
+                if let Some(code) = code {
+                    assert_eq!(refusal.code, code, "refused for another reason: {self}");
+                }
+                self.refused(step, shadow);
+                None
+            }
+            (verdict, answer) => {
+                let must = match verdict {
+                    Verdict::Accepted(next) => format!("counts and leads to {:?}", next.stage),
+                    Verdict::Repeated => "is a repeat".to_owned(),
+                    Verdict::Refused(code) => format!("is refused: {code:?}"),
+                };
+                panic!("this {must}, the machine says {answer:?}: {self}");
+            }
+        }
+    }
+
+    fn refused(&self, step: &Step, shadow: &Shadow) {
+        assert_eq!(step.call, *self.before, "a refusal changes something: {self}");
+        let Some(draft) = &step.record else {
+            panic!("a refusal is not on record: {self}")
+        };
+        assert_eq!(draft.fields["kind"], "call.refused", "{self}");
+        assert_eq!(draft.fields["event"], kind(self.event), "{self}");
+        self.names_who_and_what(draft);
+        // Writing and reading an entry takes most of the time; of what is refused, a part is enough.
+        if self.event_number().is_multiple_of(16) {
+            let mut folded = shadow.clone();
+            entry(draft, self.ghost, self.now, &mut folded);
+            assert_eq!(folded, step.call.shadow(), "a refusal changes the fold: {self}");
+        }
+    }
+
+    fn event_number(&self) -> usize {
+        self.who().map_or(0, |it| it.id.as_str().len() + it.roles.len())
+            + kind(self.event).len()
+            + usize::try_from(self.now.millis() % 5).unwrap_or(0)
+    }
+
+    fn accepted(&self, next: &Ghost, step: &Step, shadow: &mut Shadow) {
+        agrees_after(self, &step.call, next);
+        assert_eq!(*step.call.updated(), self.now.max(self.ghost.updated), "{self}");
+        let unrecorded = matches!(self.event, Event::Renewed { .. });
+        assert_eq!(step.record.is_none(), unrecorded, "one record each: {self}");
+        if let Some(draft) = &step.record {
+            let voided = matches!(self.event, Event::Claimed { .. }) && next.stage == Stage::Approve;
+            let expected = if voided { "votes_voided" } else { kind(self.event) };
+            assert_eq!(draft.fields["kind"], format!("call.{expected}"), "{self}");
+            self.names_who_and_what(draft);
+            if !voided {
+                assert_eq!(draft.fields["phase"], step.call.phase().name(), "{self}");
+            }
+            assert_eq!(draft.fields["seal"], step.call.seal().to_string(), "{self}");
+            entry(draft, self.ghost, self.now, shadow);
+        }
+        assert_eq!(
+            *shadow,
+            step.call.shadow(),
+            "the records say something else: {self}"
+        );
+        let text = step.call.to_text();
+        assert_eq!(
+            Call::from_text(&text).as_ref(),
+            Ok(&step.call),
+            "not read as written: {self}"
+        );
+        assert_eq!(
+            step.call.seal() == self.before.seal(),
+            next.seal == self.ghost.seal,
+            "{self}"
+        );
+        assert!(
+            next.seal == self.ghost.seal || !self.before.past_seals().contains(step.call.seal()),
+            "{self}"
+        );
+        if next.stage == Stage::Closed {
+            assert!(
+                !next.combo.secret || !text.contains(SECRET),
+                "a closed call holds a secret: {self}"
+            );
+        }
+        if next.stage == Stage::Executing && self.ghost.stage != Stage::Executing {
+            self.may_run(&step.call, next);
+        }
+        self.stays_lost(next);
+    }
+
+    /// Everything that must have been decided, by whom and about what, before a function starts.
+    fn may_run(&self, call: &Call, ghost: &Ghost) {
+        assert!(
+            matches!(self.before.phase(), Phase::Cleared { deadline } if self.now < *deadline),
+            "{self}"
+        );
+        assert!(call.is_as_sealed(), "{self}");
+        let Event::Claimed { voters, .. } = self.event else {
+            panic!("runs without a claim: {self}")
+        };
+        if let Some(gate) = &call.gates().user_input {
+            assert!(
+                gate.fields.iter().all(|it| ghost.filled.contains(it)),
+                "a field was never asked: {self}"
+            );
+        }
+        if call.gates().confirmation.is_some() {
+            let confirmed = ghost.confirmed.clone();
+            let (who, what) = confirmed.unwrap_or_else(|| panic!("nobody confirmed: {self}"));
+            assert_eq!(who.as_str(), "alice", "{self}");
+            assert_eq!(what, *call.arguments(), "something else was confirmed: {self}");
+        }
+        for (place, gate) in call.gates().approvals.iter().enumerate() {
+            let said_yes: Vec<_> = call.votes().iter().filter(|it| it.gate == place).collect();
+            assert_eq!(said_yes.len(), usize::from(gate.quorum), "{self}");
+            for vote in said_yes {
+                assert!(!is_own(&vote.by), "{} stands behind it: {self}", vote.by);
+                let count = call.votes().iter().filter(|it| it.by == vote.by).count();
+                assert_eq!(count, 1, "{} counts twice: {self}", vote.by);
+                let stands =
+                    |it: &Actor| it.id == vote.by && it.kind == Kind::Person && it.pools.contains(&gate.pool);
+                assert!(voters.iter().any(stands), "{} may no longer: {self}", vote.by);
+            }
+        }
+        let most = if self.ghost.combo.idempotent { 3 } else { 1 };
+        assert!(
+            ghost.unasked <= most,
+            "{} runs and nobody asked for them: {self}",
+            ghost.unasked
+        );
+    }
+
+    /// What may have run is never cleared again without a person, unless it may be repeated.
+    fn stays_lost(&self, next: &Ghost) {
+        let lost = matches!(self.event, Event::TimedOut { .. } | Event::LeaseLapsed);
+        if lost && !self.ghost.combo.idempotent {
+            assert!(matches!(next.stage, Stage::InDoubt | Stage::Closed), "{self}");
+        }
+    }
+
+    fn who(&self) -> Option<&Actor> {
+        match self.event {
+            Event::Filled { by, .. }
+            | Event::Confirmed { by, .. }
+            | Event::Amended { by, .. }
+            | Event::Answered { by, .. }
+            | Event::Approved { by, .. }
+            | Event::Rejected { by, .. }
+            | Event::Resolved { by, .. }
+            | Event::Reasked { by, .. }
+            | Event::Cancelled { by, .. }
+            | Event::TokenIssued { by, .. }
+            | Event::Reported {
+                by: Reporter::Actor(by),
+                ..
+            } => Some(by),
+            _ => None,
+        }
+    }
+
+    fn on(&self) -> Option<RequirementId> {
+        match self.event {
+            Event::Filled { on, .. }
+            | Event::Confirmed { on, .. }
+            | Event::Amended { on, .. }
+            | Event::Answered { on, .. }
+            | Event::Approved { on, .. }
+            | Event::Rejected { on, .. }
+            | Event::Resolved { on, .. }
+            | Event::Reasked { on, .. }
+            | Event::Reported { on, .. } => Some(*on),
+            _ => None,
+        }
+    }
+
+    fn names_who_and_what(&self, draft: &Draft) {
+        if let Some(by) = self.who() {
+            assert_eq!(draft.fields["actor"]["id"], by.id.as_str(), "{self}");
+            assert_eq!(draft.fields["actor"]["auth"], by.auth, "{self}");
+        }
+        if let Some(on) = self.on() {
+            assert_eq!(draft.fields["requirement"], on.to_string(), "{self}");
+        }
+        assert_eq!(draft.call, Some(*self.before.id()), "{self}");
+        assert_eq!(draft.fields["requester"], "alice", "{self}");
+    }
+}
+
+impl std::fmt::Display for Tried<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let on = self.on().and_then(|it| self.ghost.issued.get(&it));
+        let who = self.who().map(|it| (&it.id, it.kind));
+        write!(
+            f,
+            "{:?}\nby {who:?} on {on:?}\nin {:?} at {} (deadline {:?})\nof {:?}",
+            self.event, self.ghost.stage, self.now, self.ghost.deadline, self.ghost.combo
+        )
+    }
+}
+
+/// Writes the entry, folds it, and sees that it fits and betrays nothing.
+fn entry(draft: &Draft, ghost: &Ghost, now: Timestamp, shadow: &mut Shadow) {
+    let entry = draft.entry(&TenantId::default(), 7, now).unwrap();
+    assert!(entry.text.len() <= MOST_ENTRY_BYTES);
+    no_secret(draft, ghost);
+    shadow.fold(&entry.text).unwrap();
+}
+
+fn no_secret(draft: &Draft, ghost: &Ghost) {
+    if !ghost.combo.secret {
+        return;
+    }
+    let fields = Value::Object(draft.fields.clone()).to_string();
+    assert!(!fields.contains(SECRET), "a secret in a record: {fields}");
+    for blob in &draft.blobs {
+        assert!(
+            !blob.content.contains(SECRET),
+            "a secret in a blob: {}",
+            blob.content
+        );
+    }
+}
+
+fn agrees_after(tried: &Tried<'_>, call: &Call, ghost: &Ghost) {
+    let result = std::panic::catch_unwind(|| agrees(call, ghost));
+    assert!(result.is_ok(), "where it leads, see above: {tried}");
+}
+
+/// The machine and the ghost stand at the same place.
+fn agrees(call: &Call, ghost: &Ghost) {
+    assert_eq!(call.phase().name(), ghost.stage.name());
+    assert_eq!(demands(call.gates()), demands(&ghost.gates));
+    assert_eq!(*call.descriptor(), ghost.descriptor);
+    assert_eq!(*call.claims(), ghost.claims);
+    assert_eq!(call.deadline(), ghost.deadline);
+    let votes: Vec<_> = call
+        .votes()
+        .iter()
+        .map(|it| (&it.by, &call.gates().approvals[it.gate].pool))
+        .collect();
+    assert_eq!(votes.len(), ghost.votes.len());
+    assert!(
+        votes.iter().all(|(by, pool)| ghost.votes.get(*by) == Some(*pool)),
+        "{votes:?}"
+    );
+    match call.phase() {
+        Phase::Closed { outcome } => assert_eq!(outcome.name(), ghost.outcome),
+        Phase::Executing {
+            claim,
+            until,
+            deadline,
+            report,
+        } => {
+            assert_eq!((Some(*claim), *until), (ghost.claim, ghost.until));
+            assert_eq!(*deadline, ghost.holds);
+            assert_eq!(report.as_ref().map(Outcome::name), ghost.early);
+        }
+        Phase::InDoubt { claim, .. } => assert_eq!(*claim, ghost.claim),
+        Phase::Input { .. }
+        | Phase::Gating { .. }
+        | Phase::Confirm { .. }
+        | Phase::Approve { .. }
+        | Phase::Cleared { .. }
+        | Phase::External { .. } => {}
+    }
+    if ghost.stage != Stage::Closed {
+        assert_eq!(*call.arguments(), ghost.arguments);
+        assert!(call.is_as_sealed());
+    }
+    waits_for_something(call, ghost);
+}
+
+/// A call that is not closed says what it waits for, and says it right.
+fn waits_for_something(call: &Call, ghost: &Ghost) {
+    let requirements = call.requirements();
+    let expected: Vec<Asked> = match ghost.stage {
+        Stage::Gating(_) | Stage::Cleared | Stage::Executing | Stage::Closed => Vec::new(),
+        Stage::InDoubt => vec![Asked::Doubt(ghost.doubts)],
+        Stage::Input | Stage::Confirm | Stage::Approve | Stage::External => ghost
+            .asks()
+            .into_iter()
+            .filter(|it| !matches!(it, Asked::Pool(pool) if ghost.votes_for(pool) >= ghost.quorum(pool)))
+            .collect(),
+    };
+    assert_eq!(requirements.len(), expected.len());
+    assert!(
+        !expected.is_empty()
+            || matches!(
+                ghost.stage,
+                Stage::Gating(_) | Stage::Cleared | Stage::Executing | Stage::Closed
+            )
+    );
+    for requirement in &requirements {
+        let asked = match requirement.kind {
+            RequirementKind::UserInput => Asked::Input,
+            RequirementKind::Confirmation => Asked::Confirm,
+            RequirementKind::Approval => Asked::Pool(requirement.pool.clone().unwrap()),
+            RequirementKind::External => Asked::External,
+            RequirementKind::InDoubt => Asked::Doubt(ghost.doubts),
+        };
+        assert!(expected.contains(&asked), "{asked:?} is asked");
+        if let Asked::Pool(pool) = &asked {
+            assert_eq!(usize::from(requirement.has), ghost.votes_for(pool));
+            assert_eq!(usize::from(requirement.needs), ghost.quorum(pool));
+            assert!(
+                requirement
+                    .approved_by
+                    .iter()
+                    .all(|it| ghost.votes.get(it) == Some(pool))
+            );
+        }
+        assert_eq!(requirement.seal, *call.seal());
+        assert_eq!(requirement.expires_at, ghost.deadline);
+        let shown = requirement.arguments.as_str();
+        if ghost.combo.secret {
+            assert!(!shown.contains(SECRET));
+            assert_eq!(
+                ghost.arguments.as_str().replace(SECRET, "***"),
+                requirement.arguments.as_str()
+            );
+        } else {
+            assert_eq!(requirement.arguments, ghost.arguments);
+        }
+    }
+}
