@@ -64,20 +64,20 @@ impl From<Value> for Arguments<'_> {
 /// # use countersign::store::Sqlite;
 /// # /// Restarts a service.
 /// # #[tool(requires_confirmation)]
-/// # fn restart(service: String) -> String {
+/// # fn reboot(service: String) -> String {
 /// #     format!("{service} is up")
 /// # }
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let engine = Engine::builder()
 /// #     .store(Sqlite::in_memory()?)
-/// #     .registry(Registry::of::<restart>()?)
+/// #     .registry(Registry::of::<reboot>()?)
 /// #     .policy(Policy::parse("[actors]\nalice = { kind = \"person\" }")?)
 /// #     .worker(false)
 /// #     .start()
 /// #     .await?;
 /// # let alice = Identity::asserted("alice")?;
-/// match engine.call("restart", r#"{"service": "billing"}"#).by(&alice).await? {
+/// match engine.call("reboot", r#"{"service": "billing"}"#).by(&alice).await? {
 ///     Called::Done(outcome) => panic!("nobody was asked: {outcome:?}"),
 ///     Called::Waiting(waiting) => assert_eq!(waiting.active_requirements().len(), 1),
 /// }
@@ -99,28 +99,28 @@ pub enum Called {
 /// # use countersign::{Error, store::Sqlite};
 /// # /// Restarts a service.
 /// # #[tool(requires_confirmation)]
-/// # fn restart(service: String) -> String {
+/// # fn reload(service: String) -> String {
 /// #     format!("{service} is up")
 /// # }
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let engine = Engine::builder()
 /// #     .store(Sqlite::in_memory()?)
-/// #     .registry(Registry::of::<restart>()?)
+/// #     .registry(Registry::of::<reload>()?)
 /// #     .policy(Policy::parse("[actors]\nalice = { kind = \"person\" }")?)
 /// #     .worker(false)
 /// #     .start()
 /// #     .await?;
 /// # let alice = Identity::asserted("alice")?;
 /// let bot = Identity::asserted("bot")?;
-/// let call = engine.call("restart", r#"{"service": "billing"}"#);
+/// let call = engine.call("reload", r#"{"service": "billing"}"#);
 /// let Called::Waiting(waiting) = call.by(&alice).through(&bot).await? else { panic!() };
 /// assert_eq!(waiting.call().requester().as_str(), "alice");
 /// assert_eq!(waiting.call().agent().as_ref().unwrap().id.as_str(), "bot");
 ///
-/// let error = engine.call("restart", r#"{"service": 1}"#).by(&alice).await.unwrap_err();
+/// let error = engine.call("reload", r#"{"service": 1}"#).by(&alice).await.unwrap_err();
 /// assert!(matches!(error, Error::Arguments(_))); // nothing was stored, nobody is asked
-/// let error = engine.call("restart", r#"{"service": "billing"}"#).await.unwrap_err();
+/// let error = engine.call("reload", r#"{"service": "billing"}"#).await.unwrap_err();
 /// assert!(matches!(error, Error::NoRequester));
 /// # Ok(())
 /// # }
@@ -178,14 +178,14 @@ impl<'a> CallBuilder<'a> {
 /// # use countersign::store::Sqlite;
 /// # /// Restarts a service.
 /// # #[tool(requires_confirmation)]
-/// # fn restart(service: String) -> String {
+/// # fn drain(service: String) -> String {
 /// #     format!("{service} is up")
 /// # }
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let engine = Engine::builder()
 /// #     .store(Sqlite::in_memory()?)
-/// #     .registry(Registry::of::<restart>()?)
+/// #     .registry(Registry::of::<drain>()?)
 /// #     .policy(Policy::parse("[actors]\nalice = { kind = \"person\" }")?)
 /// #     .worker(false)
 /// #     .start()

@@ -42,20 +42,20 @@ const TOKEN: &str = "countersign/report-token/1";
 /// # use countersign::{Answer, store::Sqlite};
 /// # /// Restarts a service.
 /// # #[tool(requires_confirmation)]
-/// # fn restart(service: String) -> String {
+/// # fn scale_up(service: String) -> String {
 /// #     format!("{service} is up")
 /// # }
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let engine = Engine::builder()
 /// #     .store(Sqlite::in_memory()?)
-/// #     .registry(Registry::of::<restart>()?)
+/// #     .registry(Registry::of::<scale_up>()?)
 /// #     .policy(Policy::parse("[actors]\nalice = { kind = \"person\" }")?)
 /// #     .worker(false)
 /// #     .start()
 /// #     .await?;
 /// # let alice = Identity::asserted("alice")?;
-/// # let Called::Waiting(waiting) = engine.call("restart", r#"{"service":"billing"}"#).by(&alice).await? else {
+/// # let Called::Waiting(waiting) = engine.call("scale_up", r#"{"service":"billing"}"#).by(&alice).await? else {
 /// #     panic!("it waits for alice");
 /// # };
 /// let asked = waiting.active_requirements().remove(0);
@@ -82,7 +82,7 @@ pub struct Decided {
 /// # use countersign::{Outcome, Phase, store::Sqlite};
 /// # /// Restarts a service.
 /// # #[tool(requires_confirmation)]
-/// # fn restart(service: String) -> String {
+/// # fn roll_back(service: String) -> String {
 /// #     format!("{service} is up")
 /// # }
 /// # #[tokio::main]
@@ -90,13 +90,13 @@ pub struct Decided {
 /// # let store = Sqlite::in_memory()?;
 /// # let engine = Engine::builder()
 /// #     .store(store.clone())
-/// #     .registry(Registry::of::<restart>()?)
+/// #     .registry(Registry::of::<roll_back>()?)
 /// #     .policy(Policy::parse("[actors]\nalice = { kind = \"person\" }")?)
 /// #     .worker(false)
 /// #     .start()
 /// #     .await?;
 /// # let alice = Identity::asserted("alice")?;
-/// # let Called::Waiting(waiting) = engine.call("restart", r#"{"service":"billing"}"#).by(&alice).await? else {
+/// # let Called::Waiting(waiting) = engine.call("roll_back", r#"{"service":"billing"}"#).by(&alice).await? else {
 /// #     panic!("it waits for alice");
 /// # };
 /// let console = Engine::builder().store(store).worker(false).start().await?;
@@ -213,20 +213,20 @@ impl Desk {
     /// # use countersign::store::Sqlite;
     /// # /// Restarts a service.
     /// # #[tool(requires_confirmation)]
-    /// # fn restart(service: String) -> String {
+    /// # fn suspend(service: String) -> String {
     /// #     format!("{service} is up")
     /// # }
     /// # #[tokio::main]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let engine = Engine::builder()
     /// #     .store(Sqlite::in_memory()?)
-    /// #     .registry(Registry::of::<restart>()?)
+    /// #     .registry(Registry::of::<suspend>()?)
     /// #     .policy(Policy::parse("[actors]\nalice = { kind = \"person\" }")?)
     /// #     .worker(false)
     /// #     .start()
     /// #     .await?;
     /// # let alice = Identity::asserted("alice")?;
-    /// # let Called::Waiting(waiting) = engine.call("restart", r#"{"service":"billing"}"#).by(&alice).await? else {
+    /// # let Called::Waiting(waiting) = engine.call("suspend", r#"{"service":"billing"}"#).by(&alice).await? else {
     /// #     panic!("it waits for alice");
     /// # };
     /// let (asked, more) = engine.desk().inbox(&alice, None, 100).await?;

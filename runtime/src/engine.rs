@@ -56,7 +56,7 @@ pub(crate) struct Inner {
 ///
 /// /// Add two numbers.
 /// #[tool]
-/// fn add(a: i64, b: i64) -> i64 {
+/// fn sum(a: i64, b: i64) -> i64 {
 ///     a + b
 /// }
 ///
@@ -64,11 +64,11 @@ pub(crate) struct Inner {
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let engine = Engine::builder()
 ///     .store(Sqlite::in_memory()?)
-///     .registry(Registry::of::<add>()?)
+///     .registry(Registry::of::<sum>()?)
 ///     .start()
 ///     .await?;
-/// assert_eq!(engine.tier("add"), Some(Tier::Ungated)); // runs in place, nothing is stored
-/// let called = engine.call("add", r#"{"a": 1, "b": 2}"#).await?;
+/// assert_eq!(engine.tier("sum"), Some(Tier::Ungated)); // runs in place, nothing is stored
+/// let called = engine.call("sum", r#"{"a": 1, "b": 2}"#).await?;
 /// assert!(matches!(called, Called::Done(Outcome::Returned { result, .. }) if result == "3"));
 /// engine.stop().await?;
 /// # Ok(())
@@ -202,20 +202,20 @@ impl Engine {
     /// # use countersign::{Outcome, store::Sqlite};
     /// # /// Restarts a service.
     /// # #[tool(requires_confirmation)]
-    /// # fn restart(service: String) -> String {
+    /// # fn deploy(service: String) -> String {
     /// #     format!("{service} is up")
     /// # }
     /// # #[tokio::main]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let engine = Engine::builder()
     /// #     .store(Sqlite::in_memory()?)
-    /// #     .registry(Registry::of::<restart>()?)
+    /// #     .registry(Registry::of::<deploy>()?)
     /// #     .policy(Policy::parse("[actors]\nalice = { kind = \"person\" }")?)
     /// #     .worker(false)
     /// #     .start()
     /// #     .await?;
     /// # let alice = Identity::asserted("alice")?;
-    /// # let Called::Waiting(waiting) = engine.call("restart", r#"{"service":"billing"}"#).by(&alice).await? else {
+    /// # let Called::Waiting(waiting) = engine.call("deploy", r#"{"service":"billing"}"#).by(&alice).await? else {
     /// #     panic!("it waits for alice");
     /// # };
     /// let (waits, id) = (engine.clone(), waiting.call_id());
@@ -494,20 +494,20 @@ impl Inner {
 /// # use countersign::{RequirementKind, store::Sqlite};
 /// # /// Restarts a service.
 /// # #[tool(requires_confirmation)]
-/// # fn restart(service: String) -> String {
+/// # fn promote(service: String) -> String {
 /// #     format!("{service} is up")
 /// # }
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let engine = Engine::builder()
 /// #     .store(Sqlite::in_memory()?)
-/// #     .registry(Registry::of::<restart>()?)
+/// #     .registry(Registry::of::<promote>()?)
 /// #     .policy(Policy::parse("[actors]\nalice = { kind = \"person\" }")?)
 /// #     .worker(false)
 /// #     .start()
 /// #     .await?;
 /// # let alice = Identity::asserted("alice")?;
-/// # let Called::Waiting(waiting) = engine.call("restart", r#"{"service":"billing"}"#).by(&alice).await? else {
+/// # let Called::Waiting(waiting) = engine.call("promote", r#"{"service":"billing"}"#).by(&alice).await? else {
 /// #     panic!("it waits for alice");
 /// # };
 /// assert!(waiting.gates().confirmation.is_some());

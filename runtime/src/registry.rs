@@ -19,12 +19,12 @@ use crate::schema::{Rendered, needs_validation};
 ///
 /// /// Add two numbers.
 /// #[tool]
-/// fn add(a: i64, b: i64) -> i64 {
+/// fn plus(a: i64, b: i64) -> i64 {
 ///     a + b
 /// }
 ///
-/// let registry = Registry::of::<add>()?.expect(["add"])?; // a program says `Registry::from_inventory()`
-/// assert_eq!(registry.get("add").unwrap().descriptor().description, "Add two numbers.");
+/// let registry = Registry::of::<plus>()?.expect(["plus"])?; // a program says `Registry::from_inventory()`
+/// assert_eq!(registry.get("plus").unwrap().descriptor().description, "Add two numbers.");
 /// assert!(registry.get("subtract").is_none());
 /// # Ok::<(), countersign::registry::RegistryError>(())
 /// ```
@@ -40,20 +40,20 @@ pub struct Registry {
 /// # use countersign::{Tier, store::Sqlite};
 /// # /// Restarts a service.
 /// # #[tool(requires_confirmation)]
-/// # fn restart(service: String) -> String {
+/// # fn demote(service: String) -> String {
 /// #     format!("{service} is up")
 /// # }
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let engine = Engine::builder()
 /// #     .store(Sqlite::in_memory()?)
-/// #     .registry(Registry::of::<restart>()?)
+/// #     .registry(Registry::of::<demote>()?)
 /// #     .policy(Policy::parse("[actors]\nalice = { kind = \"person\" }")?)
 /// #     .worker(false)
 /// #     .start()
 /// #     .await?;
 /// # let alice = Identity::asserted("alice")?;
-/// assert_eq!(engine.tier("restart"), Some(Tier::Gated));
+/// assert_eq!(engine.tier("demote"), Some(Tier::Gated));
 /// assert_eq!(engine.tier("nothing"), None);
 /// # Ok(())
 /// # }
@@ -76,12 +76,12 @@ pub enum Tier {
 ///
 /// /// Add two numbers.
 /// #[tool]
-/// fn add(a: i64, b: i64) -> i64 {
+/// fn total(a: i64, b: i64) -> i64 {
 ///     a + b
 /// }
 ///
-/// let registry = Registry::of::<add>()?;
-/// let entry = registry.get("add").unwrap();
+/// let registry = Registry::of::<total>()?;
+/// let entry = registry.get("total").unwrap();
 /// assert_eq!(entry.digest(), entry.descriptor().digest());
 /// assert!(entry.rendered().tool(Dialect::OpenAi).is_ok_and(|it| it.contains("Add two numbers.")));
 /// # Ok::<(), countersign::registry::RegistryError>(())

@@ -183,11 +183,11 @@ impl DialectError {
 ///
 /// /// File a support ticket.
 /// #[tool(requires_user_input(severity))]
-/// fn file_ticket(summary: String, severity: u8) -> String {
+/// fn open_ticket(summary: String, severity: u8) -> String {
 ///     format!("{summary} ({severity})")
 /// }
 ///
-/// let ticket = file_ticket::descriptor();
+/// let ticket = open_ticket::descriptor();
 /// let shown = ticket.schema_for(Dialect::JsonSchema)?;
 /// assert!(shown["properties"].get("severity").is_none()); // the model does not see it
 /// assert!(ticket.full_schema_for(Dialect::JsonSchema)?["properties"].get("severity").is_some());

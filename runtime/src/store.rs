@@ -106,24 +106,24 @@ pub struct CallWrite {
 /// # use countersign::store::Sqlite;
 /// # /// Restarts a service.
 /// # #[tool(requires_confirmation)]
-/// # fn restart(service: String) -> String {
+/// # fn bounce(service: String) -> String {
 /// #     format!("{service} is up")
 /// # }
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let engine = Engine::builder()
 /// #     .store(Sqlite::in_memory()?)
-/// #     .registry(Registry::of::<restart>()?)
+/// #     .registry(Registry::of::<bounce>()?)
 /// #     .policy(Policy::parse("[actors]\nalice = { kind = \"person\" }")?)
 /// #     .worker(false)
 /// #     .start()
 /// #     .await?;
 /// # let alice = Identity::asserted("alice")?;
-/// # let Called::Waiting(waiting) = engine.call("restart", r#"{"service":"billing"}"#).by(&alice).await? else {
+/// # let Called::Waiting(waiting) = engine.call("bounce", r#"{"service":"billing"}"#).by(&alice).await? else {
 /// #     panic!("it waits for alice");
 /// # };
 /// let row = engine.store().call(engine.tenant(), waiting.call_id()).await?.unwrap();
-/// assert_eq!((row.version, row.phase.as_str(), row.tool.as_str()), (0, "confirm", "restart"));
+/// assert_eq!((row.version, row.phase.as_str(), row.tool.as_str()), (0, "confirm", "bounce"));
 /// assert_eq!(row.due, waiting.call().deadline());
 /// # Ok(())
 /// # }
@@ -155,20 +155,20 @@ pub struct CallRow {
 /// # use countersign::store::Sqlite;
 /// # /// Restarts a service.
 /// # #[tool(requires_confirmation)]
-/// # fn restart(service: String) -> String {
+/// # fn recycle(service: String) -> String {
 /// #     format!("{service} is up")
 /// # }
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let engine = Engine::builder()
 /// #     .store(Sqlite::in_memory()?)
-/// #     .registry(Registry::of::<restart>()?)
+/// #     .registry(Registry::of::<recycle>()?)
 /// #     .policy(Policy::parse("[actors]\nalice = { kind = \"person\" }")?)
 /// #     .worker(false)
 /// #     .start()
 /// #     .await?;
 /// # let alice = Identity::asserted("alice")?;
-/// # let Called::Waiting(waiting) = engine.call("restart", r#"{"service":"billing"}"#).by(&alice).await? else {
+/// # let Called::Waiting(waiting) = engine.call("recycle", r#"{"service":"billing"}"#).by(&alice).await? else {
 /// #     panic!("it waits for alice");
 /// # };
 /// let runs = engine.store().runs(engine.tenant(), None, 10).await?;
@@ -195,14 +195,14 @@ pub struct RunRow {
 /// # use countersign::store::Sqlite;
 /// # /// Restarts a service.
 /// # #[tool(requires_confirmation)]
-/// # fn restart(service: String) -> String {
+/// # fn respawn(service: String) -> String {
 /// #     format!("{service} is up")
 /// # }
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let engine = Engine::builder()
 /// #     .store(Sqlite::in_memory()?)
-/// #     .registry(Registry::of::<restart>()?)
+/// #     .registry(Registry::of::<respawn>()?)
 /// #     .policy(Policy::parse("[actors]\nalice = { kind = \"person\" }")?)
 /// #     .worker(false)
 /// #     .start()
@@ -265,20 +265,20 @@ pub enum Committed {
 /// # use countersign::store::{CallFilter, Sqlite};
 /// # /// Restarts a service.
 /// # #[tool(requires_confirmation)]
-/// # fn restart(service: String) -> String {
+/// # fn relaunch(service: String) -> String {
 /// #     format!("{service} is up")
 /// # }
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let engine = Engine::builder()
 /// #     .store(Sqlite::in_memory()?)
-/// #     .registry(Registry::of::<restart>()?)
+/// #     .registry(Registry::of::<relaunch>()?)
 /// #     .policy(Policy::parse("[actors]\nalice = { kind = \"person\" }")?)
 /// #     .worker(false)
 /// #     .start()
 /// #     .await?;
 /// # let alice = Identity::asserted("alice")?;
-/// # let Called::Waiting(waiting) = engine.call("restart", r#"{"service":"billing"}"#).by(&alice).await? else {
+/// # let Called::Waiting(waiting) = engine.call("relaunch", r#"{"service":"billing"}"#).by(&alice).await? else {
 /// #     panic!("it waits for alice");
 /// # };
 /// let filter = CallFilter { phases: vec!["confirm", "approve"], ..CallFilter::default() };
@@ -304,20 +304,20 @@ pub struct CallFilter {
 /// # use countersign::store::Sqlite;
 /// # /// Restarts a service.
 /// # #[tool(requires_confirmation)]
-/// # fn restart(service: String) -> String {
+/// # fn reopen(service: String) -> String {
 /// #     format!("{service} is up")
 /// # }
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let engine = Engine::builder()
 /// #     .store(Sqlite::in_memory()?)
-/// #     .registry(Registry::of::<restart>()?)
+/// #     .registry(Registry::of::<reopen>()?)
 /// #     .policy(Policy::parse("[actors]\nalice = { kind = \"person\" }")?)
 /// #     .worker(false)
 /// #     .start()
 /// #     .await?;
 /// # let alice = Identity::asserted("alice")?;
-/// # let Called::Waiting(waiting) = engine.call("restart", r#"{"service":"billing"}"#).by(&alice).await? else {
+/// # let Called::Waiting(waiting) = engine.call("reopen", r#"{"service":"billing"}"#).by(&alice).await? else {
 /// #     panic!("it waits for alice");
 /// # };
 /// let entries = engine.store().entries(engine.tenant(), Some(waiting.call_id()), 0, 100).await?;

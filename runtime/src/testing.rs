@@ -69,20 +69,20 @@ impl Clock for TestClock {
 /// use countersign::testing::{ScriptedDecider, is_closed};
 /// # /// Restarts a service.
 /// # #[tool(requires_confirmation)]
-/// # fn restart(service: String) -> String {
+/// # fn cycle(service: String) -> String {
 /// #     format!("{service} is up")
 /// # }
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let engine = Engine::builder()
 /// #     .store(Sqlite::in_memory()?)
-/// #     .registry(Registry::of::<restart>()?)
+/// #     .registry(Registry::of::<cycle>()?)
 /// #     .policy(Policy::parse("[actors]\nalice = { kind = \"person\" }")?)
 /// #     .worker(false)
 /// #     .start()
 /// #     .await?;
 /// # let alice = Identity::asserted("alice")?;
-/// # let Called::Waiting(waiting) = engine.call("restart", r#"{"service":"billing"}"#).by(&alice).await? else {
+/// # let Called::Waiting(waiting) = engine.call("cycle", r#"{"service":"billing"}"#).by(&alice).await? else {
 /// #     panic!("it waits for alice");
 /// # };
 /// let mut decider = ScriptedDecider::new(|asked: &Requirement| match asked.kind {
@@ -138,11 +138,11 @@ impl<F: FnMut(&Requirement) -> Option<(Identity, Verdict)>> ScriptedDecider<F> {
 /// /// Pay a bill.
 /// #[approval(required, pool = "finance")]
 /// #[tool]
-/// fn pay(cents: u64) {
+/// fn pay_bill(cents: u64) {
 ///     let _ = cents;
 /// }
 ///
-/// let registry = Registry::of::<pay>()?;
+/// let registry = Registry::of::<pay_bill>()?;
 /// assert!(registry_errors(&registry, None).is_empty());
 /// let errors = registry_errors(&registry, Some(&Policy::parse("")?));
 /// assert!(errors[0].contains("finance"), "{errors:?}");
@@ -189,12 +189,12 @@ pub fn registry_errors(registry: &Registry, policy: Option<&crate::Policy>) -> V
 ///
 /// /// Pay a bill.
 /// #[tool(requires_confirmation)]
-/// fn pay(cents: u64) {
+/// fn pay_out(cents: u64) {
 ///     let _ = cents;
 /// }
 ///
-/// let text = tools_lock(&Registry::of::<pay>()?);
-/// assert!(text.contains("tool pay\n  gate confirmation\n"));
+/// let text = tools_lock(&Registry::of::<pay_out>()?);
+/// assert!(text.contains("tool pay_out\n  gate confirmation\n"));
 /// # Ok::<(), countersign::registry::RegistryError>(())
 /// ```
 pub fn tools_lock(registry: &Registry) -> String {

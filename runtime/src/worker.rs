@@ -43,20 +43,20 @@ const MOST_COMMITS: u32 = 8;
 /// # use countersign::{Phase, store::Sqlite};
 /// # /// Restarts a service.
 /// # #[tool(requires_confirmation)]
-/// # fn restart(service: String) -> String {
+/// # fn refresh(service: String) -> String {
 /// #     format!("{service} is up")
 /// # }
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let engine = Engine::builder()
 /// #     .store(Sqlite::in_memory()?)
-/// #     .registry(Registry::of::<restart>()?)
+/// #     .registry(Registry::of::<refresh>()?)
 /// #     .policy(Policy::parse("[actors]\nalice = { kind = \"person\" }")?)
 /// #     .worker(false)
 /// #     .start()
 /// #     .await?;
 /// # let alice = Identity::asserted("alice")?;
-/// # let Called::Waiting(waiting) = engine.call("restart", r#"{"service":"billing"}"#).by(&alice).await? else {
+/// # let Called::Waiting(waiting) = engine.call("refresh", r#"{"service":"billing"}"#).by(&alice).await? else {
 /// #     panic!("it waits for alice");
 /// # };
 /// let asked = waiting.active_requirements().remove(0);
@@ -78,20 +78,20 @@ pub struct Worker(pub(crate) Arc<Inner>);
 /// # use countersign::{Phase, store::Sqlite};
 /// # /// Restarts a service.
 /// # #[tool(requires_confirmation)]
-/// # fn restart(service: String) -> String {
+/// # fn renew(service: String) -> String {
 /// #     format!("{service} is up")
 /// # }
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let engine = Engine::builder()
 /// #     .store(Sqlite::in_memory()?)
-/// #     .registry(Registry::of::<restart>()?)
+/// #     .registry(Registry::of::<renew>()?)
 /// #     .policy(Policy::parse("[actors]\nalice = { kind = \"person\" }")?)
 /// #     .worker(false)
 /// #     .start()
 /// #     .await?;
 /// # let alice = Identity::asserted("alice")?;
-/// # let Called::Waiting(waiting) = engine.call("restart", r#"{"service":"billing"}"#).by(&alice).await? else {
+/// # let Called::Waiting(waiting) = engine.call("renew", r#"{"service":"billing"}"#).by(&alice).await? else {
 /// #     panic!("it waits for alice");
 /// # };
 /// // Still alice's turn: nothing to do, and no reason to refuse.

@@ -12,20 +12,20 @@ use crate::identity::Identity;
 /// # use countersign::{Answer, store::Sqlite};
 /// # /// Restarts a service.
 /// # #[tool(requires_confirmation)]
-/// # fn restart(service: String) -> String {
+/// # fn resume(service: String) -> String {
 /// #     format!("{service} is up")
 /// # }
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let engine = Engine::builder()
 /// #     .store(Sqlite::in_memory()?)
-/// #     .registry(Registry::of::<restart>()?)
+/// #     .registry(Registry::of::<resume>()?)
 /// #     .policy(Policy::parse("[actors]\nalice = { kind = \"person\" }")?)
 /// #     .worker(false)
 /// #     .start()
 /// #     .await?;
 /// # let alice = Identity::asserted("alice")?;
-/// # let Called::Waiting(waiting) = engine.call("restart", r#"{"service":"billing"}"#).by(&alice).await? else {
+/// # let Called::Waiting(waiting) = engine.call("resume", r#"{"service":"billing"}"#).by(&alice).await? else {
 /// #     panic!("it waits for alice");
 /// # };
 /// let asked = waiting.active_requirements().remove(0);

@@ -43,11 +43,11 @@ const BEYOND_TYPES: &[&str] = &[
 ///
 /// /// Add two numbers.
 /// #[tool]
-/// fn add(a: i64, b: i64) -> i64 {
+/// fn join_up(a: i64, b: i64) -> i64 {
 ///     a + b
 /// }
 ///
-/// assert!(!needs_validation(add::descriptor())); // decoding says all that the schema says
+/// assert!(!needs_validation(join_up::descriptor())); // decoding says all that the schema says
 /// ```
 pub fn needs_validation(descriptor: &Descriptor) -> bool {
     says_more(&descriptor.input_schema)

@@ -69,17 +69,17 @@ pub fn render(tools: &[&Descriptor]) -> String {
 ///
 /// /// Pay a bill.
 /// #[tool(requires_confirmation)]
-/// fn pay(cents: u64) {
+/// fn settle(cents: u64) {
 ///     let _ = cents;
 /// }
 ///
-/// let locked = lock::render(&[pay::descriptor()]);
-/// assert_eq!(lock::check(&locked, &[pay::descriptor()]), Ok(()));
+/// let locked = lock::render(&[settle::descriptor()]);
+/// assert_eq!(lock::check(&locked, &[settle::descriptor()]), Ok(()));
 ///
-/// let mut loosened = pay::descriptor().clone();
+/// let mut loosened = settle::descriptor().clone();
 /// loosened.gates.confirmation = None;
 /// let errors = lock::check(&locked, &[&loosened]).unwrap_err();
-/// assert!(errors[0].starts_with("GATE LOST: tool `pay`"));
+/// assert!(errors[0].starts_with("GATE LOST: tool `settle`"));
 /// ```
 pub fn check(lock_text: &str, tools: &[&Descriptor]) -> Result<(), Vec<String>> {
     let locked = read(lock_text)?;

@@ -19,11 +19,11 @@ use super::{Dialect, DialectError, SchemaFor};
 ///
 /// /// Add two numbers.
 /// #[tool]
-/// fn add(a: i64, b: i64) -> i64 {
+/// fn combine(a: i64, b: i64) -> i64 {
 ///     a + b
 /// }
 ///
-/// let rendered = Rendered::new(add::descriptor());
+/// let rendered = Rendered::new(combine::descriptor());
 /// let text = rendered.tool(Dialect::Anthropic).map_err(Clone::clone)?;
 /// assert!(text.contains("Add two numbers."));
 /// assert!(rendered.input().check(&serde_json::json!({"a": 1, "b": 2})).is_ok());
@@ -48,12 +48,12 @@ type Texts = [OnceLock<Result<Box<str>, Box<DialectError>>>; Dialect::ALL.len()]
 ///
 /// /// Add two numbers.
 /// #[tool]
-/// fn add(a: i64, b: i64) -> i64 {
+/// fn tally(a: i64, b: i64) -> i64 {
 ///     a + b
 /// }
 ///
-/// let rendered = Rendered::new(Shared::Static(add::descriptor()));
-/// assert_eq!(rendered.descriptor().name.as_str(), "add");
+/// let rendered = Rendered::new(Shared::Static(tally::descriptor()));
+/// assert_eq!(rendered.descriptor().name.as_str(), "tally");
 /// ```
 #[derive(Debug, Clone)]
 pub enum Shared {

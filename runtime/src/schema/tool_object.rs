@@ -121,11 +121,11 @@ fn output(descriptor: &Descriptor) -> Result<Option<Value>, DialectError> {
 ///
 /// /// Add two numbers.
 /// #[tool]
-/// fn add(a: i64, b: i64) -> i64 {
+/// fn accumulate(a: i64, b: i64) -> i64 {
 ///     a + b
 /// }
 ///
-/// assert!(wraps_output(add::descriptor())); // a number is no object
+/// assert!(wraps_output(accumulate::descriptor())); // a number is no object
 /// ```
 pub fn wraps_output(descriptor: &Descriptor) -> bool {
     descriptor.output_schema.as_ref().is_some_and(|it| {

@@ -24,11 +24,11 @@ use super::view::{View, selected};
 ///
 /// /// Add two numbers.
 /// #[tool]
-/// fn add(a: i64, b: i64) -> i64 {
+/// fn add_up(a: i64, b: i64) -> i64 {
 ///     a + b
 /// }
 ///
-/// let validator = Validator::for_input(add::descriptor());
+/// let validator = Validator::for_input(add_up::descriptor());
 /// assert!(validator.check(&json!({"a": 1, "b": 2})).is_ok());
 /// let errors = validator.check(&json!({"a": "one", "c": 3})).unwrap_err();
 /// assert!(errors.len() == 3, "{errors:?}"); // `a` is no number, `b` is missing, `c` is unknown
@@ -48,11 +48,11 @@ pub struct Validator {
 ///
 /// /// Add two numbers.
 /// #[tool]
-/// fn add(a: i64, b: i64) -> i64 {
+/// fn sum_up(a: i64, b: i64) -> i64 {
 ///     a + b
 /// }
 ///
-/// let mut descriptor = add::descriptor().clone();
+/// let mut descriptor = sum_up::descriptor().clone();
 /// descriptor.input_schema["properties"]["a"] = serde_json::json!({"type": "string", "pattern": "("});
 /// assert!(Validator::for_input(&descriptor).prepare().is_err());
 /// ```

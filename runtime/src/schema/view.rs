@@ -16,11 +16,11 @@ use super::reference::{Unresolved, inlined};
 ///
 /// /// File a support ticket.
 /// #[tool(requires_user_input(severity))]
-/// fn file_ticket(summary: String, severity: u8) -> String {
+/// fn report_bug(summary: String, severity: u8) -> String {
 ///     format!("{summary} ({severity})")
 /// }
 ///
-/// let ticket = file_ticket::descriptor();
+/// let ticket = report_bug::descriptor();
 /// assert!(View::Full.shows(ticket, "severity") && !View::Model.shows(ticket, "severity"));
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
