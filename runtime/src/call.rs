@@ -107,7 +107,7 @@ pub enum Called {
 /// # let engine = Engine::builder()
 /// #     .store(Sqlite::in_memory()?)
 /// #     .registry(Registry::of::<reload>()?)
-/// #     .policy(Policy::parse("[actors]\nalice = { kind = \"person\" }")?)
+/// #     .policy(Policy::parse("[actors]\nalice = { kind = \"person\" }\nbot = { kind = \"agent\" }")?)
 /// #     .worker(false)
 /// #     .start()
 /// #     .await?;
@@ -437,6 +437,13 @@ fn opening(
     let mut blocked = Vec::new();
     if requester.kind == Kind::Unknown {
         blocked.push(format!("nobody knows an actor `{}`", requester.id));
+    }
+    // Of an agent that nobody knows, nobody knows the owner, who must not approve its calls.
+    if let Some(agent) = agent.as_ref().filter(|it| !directory.actors.contains_key(&it.id)) {
+        blocked.push(format!(
+            "nobody knows an agent `{}`; add it to the policy with its owner",
+            agent.id
+        ));
     }
     if requester.kind == Kind::Agent && agent.as_ref().is_some_and(|it| it.id != requester.id) {
         blocked.push(format!(
