@@ -121,7 +121,7 @@ async fn interrupted(flow: Flow, fault: Fault, at: usize, seen: &mut [usize; 2])
     }
     let context = format!("{flow:?} {fault:?} at commit {at}");
     let fired = plan.commits.load(Ordering::SeqCst) >= at;
-    clock.advance(Duration::from_secs(3600));
+    clock.advance(Duration::from_hours(1));
     let engine = flows::engine(sqlite(dir.path()), clock, &ledger, false).await;
     engine.worker().sweep().await.unwrap();
     let found = calls(&engine, None).await;

@@ -108,9 +108,8 @@ async fn prodded(world: &World, id: CallId) -> Vec<String> {
         };
         for asked in call.requirements() {
             for (by, verdict) in [("alice", Verdict::Confirm), ("bob", Verdict::Approve)] {
-                match desk.decide(Decision::new(&asked, verdict).by(&who(by))).await {
-                    Err(error) => said.push(error.to_string()),
-                    Ok(_) => {}
+                if let Err(error) = desk.decide(Decision::new(&asked, verdict).by(&who(by))).await {
+                    said.push(error.to_string());
                 }
             }
         }
