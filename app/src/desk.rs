@@ -40,7 +40,7 @@ pub(crate) async fn sit(session: &Session, effects: Option<&Effects>) -> Result<
         prompt: Prompt::start(),
         by: ActorId::new("nobody").map_err(|error| Failure::new(error.to_string()))?,
     };
-    match desk.serve().await {
+    match Box::pin(desk.serve()).await {
         Ok(()) | Err(Stop::Left) => {
             print(&format!(
                 "\nLeft. What waits is kept in {}.\n",

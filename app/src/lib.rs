@@ -191,7 +191,7 @@ impl App {
         let code = match command {
             Some(Some(cli::Command::Worker)) => session.work(cli.json).await,
             Some(Some(command)) => say(&session.run(command).await?, cli.json),
-            Some(None) => desk::sit(&session, effects.as_ref()).await,
+            Some(None) => Box::pin(desk::sit(&session, effects.as_ref())).await,
             None => match story {
                 Some(story) => stage::play(session.clone(), story).await,
                 None => Err(Failure::usage("say what to do; `--help` lists the commands")),

@@ -16,6 +16,13 @@ pub const OPERATOR: &str = "operator";
 pub const REPORTER: &str = "reporter";
 
 /// What kind of actor.
+///
+/// ```
+/// use countersign_core::actor::Kind;
+///
+/// assert_eq!(serde_json::to_string(&Kind::Person)?, r#""person""#);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
@@ -30,6 +37,23 @@ pub enum Kind {
 }
 
 /// Somebody, as of now.
+///
+/// Whoever looks it up fills in roles and pools; nothing here asks where they come from.
+///
+/// ```
+/// use countersign_core::actor::{Actor, Kind, OPERATOR};
+/// use countersign_core::id::{ActorId, PoolName, Role};
+///
+/// let bob = Actor {
+///     id: ActorId::new("bob")?,
+///     kind: Kind::Person,
+///     roles: [Role::new("manager")?].into(),
+///     pools: [PoolName::new("managers")?].into(),
+///     auth: "asserted-library".to_owned(),
+/// };
+/// assert!(bob.is_person() && bob.has_role("manager") && !bob.has_role(OPERATOR));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Actor {
     /// Who.
@@ -60,6 +84,14 @@ impl Actor {
 }
 
 /// The agent that made a call for its requester. Neither it nor its owner ever counts for an approval.
+///
+/// ```
+/// use countersign_core::actor::ActingAgent;
+///
+/// let bot: ActingAgent = serde_json::from_str(r#"{"id":"bot","owner":"erin"}"#)?;
+/// assert_eq!(bot.owner.unwrap().as_str(), "erin");
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ActingAgent {
@@ -71,6 +103,17 @@ pub struct ActingAgent {
 }
 
 /// Why a set of approval gates can never be met.
+///
+/// Such a call is blocked when it is opened, so that nobody waits for what cannot come.
+///
+/// ```
+/// use countersign_core::actor::Unsatisfiable;
+/// use countersign_core::id::PoolName;
+///
+/// let error = Unsatisfiable::UnknownPool(PoolName::new("mangers")?);
+/// assert!(error.to_string().contains("there is no pool `mangers`"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Unsatisfiable {
@@ -97,6 +140,33 @@ pub enum Unsatisfiable {
 ///
 /// `members` are the persons of each known pool. Matching people to places by augmenting paths
 /// (Ford and Fulkerson), so that a person who is in two pools is left to the one that needs them.
+///
+/// ```
+/// use std::collections::{BTreeMap, BTreeSet};
+/// use std::time::Duration;
+///
+/// use countersign_core::actor::satisfiable;
+/// use countersign_core::gate::ApprovalGate;
+/// use countersign_core::id::{ActorId, PoolName};
+///
+/// let managers = PoolName::new("managers")?;
+/// let gate = ApprovalGate {
+///     pool: managers.clone(),
+///     quorum: 2,
+///     expires_in: Duration::from_secs(3600),
+///     because: Vec::new(),
+/// };
+/// let people = BTreeSet::from([ActorId::new("alice")?, ActorId::new("bob")?]);
+/// let members = BTreeMap::from([(managers, people)]);
+/// assert!(satisfiable(&[gate.clone()], &members, &BTreeSet::new()).is_ok());
+/// // If alice asks, bob alone cannot be two people.
+/// assert!(satisfiable(&[gate], &members, &[ActorId::new("alice")?].into()).is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+///
+/// [`Unsatisfiable`] names the first gate that cannot be met.
 pub fn satisfiable(
     gates: &[ApprovalGate],
     members: &BTreeMap<PoolName, BTreeSet<ActorId>>,

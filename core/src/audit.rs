@@ -20,6 +20,22 @@ pub const MOST_ENTRY_BYTES: usize = 16 * 1024;
 pub const ENTRY_VERSION: u64 = 1;
 
 /// An entry that waits for its place in the log.
+///
+/// ```
+/// use countersign_core::audit::Draft;
+/// use countersign_core::id::TenantId;
+/// use countersign_core::time::Timestamp;
+///
+/// let mut fields = serde_json::Map::new();
+/// fields.insert("kind".to_owned(), "policy.changed".into());
+/// let draft = Draft { call: None, fields, blobs: Vec::new() };
+/// let entry = draft.entry(&TenantId::default(), 0, Timestamp::from_millis(0))?;
+/// assert_eq!(
+///     entry.text,
+///     r#"{"kind":"policy.changed","log":"default","seq":0,"time":"1970-01-01T00:00:00.000Z","v":1}"#
+/// );
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Draft {
     /// The call it is about, to find its entries again.
@@ -31,6 +47,16 @@ pub struct Draft {
 }
 
 /// Personal data beside the log: arguments, a reason, a result. May be erased; the log stays valid.
+///
+/// ```
+/// use countersign_core::audit::Blob;
+/// use countersign_core::digest::Digest;
+///
+/// let blob = Blob { salt: Digest::new([7; 32]), content: r#""ticket 81""#.to_owned() };
+/// let other = Blob { salt: Digest::new([8; 32]), ..blob.clone() };
+/// // Who guesses the content must guess the salt too.
+/// assert_ne!(blob.commitment(), other.commitment());
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Blob {
@@ -48,6 +74,14 @@ impl Blob {
 }
 
 /// One entry of the log, with its leaf.
+///
+/// ```
+/// use countersign_core::audit::{Entry, leaf};
+///
+/// let text = r#"{"kind":"call.opened"}"#.to_owned();
+/// let entry = Entry { leaf: leaf(text.as_bytes()), text };
+/// assert_eq!(entry.leaf, leaf(entry.text.as_bytes()));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
     /// Canonical JSON.
@@ -57,12 +91,29 @@ pub struct Entry {
 }
 
 /// The entry would be longer than [`MOST_ENTRY_BYTES`], or holds what canonical JSON refuses.
+///
+/// ```
+/// use countersign_core::audit::{Draft, MOST_ENTRY_BYTES};
+/// use countersign_core::id::TenantId;
+/// use countersign_core::time::Timestamp;
+///
+/// let fields = [("note".to_owned(), "x".repeat(MOST_ENTRY_BYTES).into())];
+/// let draft = Draft { call: None, fields: fields.into_iter().collect(), blobs: Vec::new() };
+/// let error = draft.entry(&TenantId::default(), 0, Timestamp::default()).unwrap_err();
+/// assert!(error.to_string().contains("more than 16384"));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("a record that cannot be written: {0}")]
 pub struct EntryError(String);
 
 impl Draft {
     /// The entry at place `seq` (from 0) of the log.
+    ///
+    /// Fields of the draft that are called `v`, `log`, `seq` or `time` are replaced.
+    ///
+    /// # Errors
+    ///
+    /// [`EntryError`] if the text would be longer than [`MOST_ENTRY_BYTES`] or nested too deeply.
     pub fn entry(&self, log: &TenantId, seq: u64, time: Timestamp) -> Result<Entry, EntryError> {
         let (version, log) = (Value::from(ENTRY_VERSION), Value::from(log.as_str()));
         let (seq, time) = (Value::from(seq), Value::from(time.to_string()));
@@ -85,6 +136,13 @@ impl Draft {
 }
 
 /// RFC 6962 section 2.1: `SHA-256(0x00 ‖ entry)`.
+///
+/// ```
+/// use countersign_core::audit::leaf;
+/// use countersign_core::digest::Digest;
+///
+/// assert_ne!(leaf(b"entry"), Digest::of("", &[b"entry"]));
+/// ```
 pub fn leaf(entry: &[u8]) -> Digest {
     Digest::new(
         Sha256::new()
@@ -108,6 +166,19 @@ fn node(left: &Digest, right: &Digest) -> Digest {
 }
 
 /// The head of the log: the roots of its complete subtrees, largest first. At most 64 of them.
+///
+/// ```
+/// use countersign_core::audit::{Frontier, leaf};
+///
+/// let mut log = Frontier::default();
+/// for entry in ["one", "two", "three"] {
+///     log.append(leaf(entry.as_bytes()));
+/// }
+/// assert_eq!(log.size(), 3);
+/// let read = Frontier::from_bytes(log.size(), &log.bytes())?;
+/// assert_eq!(read.root(), log.root());
+/// # Ok::<(), countersign_core::audit::FrontierError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Frontier {
     size: u64,
@@ -115,6 +186,13 @@ pub struct Frontier {
 }
 
 /// The stored bytes are not the frontier of a log of that size.
+///
+/// ```
+/// use countersign_core::audit::Frontier;
+///
+/// // A log of three entries has two complete subtrees, so 64 bytes.
+/// assert!(Frontier::from_bytes(3, &[0; 32]).is_err());
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the head of the audit log is damaged: {bytes} bytes cannot be the frontier of {size} entries")]
 pub struct FrontierError {

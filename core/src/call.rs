@@ -76,6 +76,34 @@ impl fmt::Debug for Seal {
 }
 
 /// One use of one tool.
+///
+/// ```
+/// use countersign_core::call::{Answer, Call, Event, Opening, Outcome, Phase};
+/// # use countersign_core::{actor::{Actor, Kind}, canonical::Canonical, digest::Digest, time::Timestamp};
+/// # use countersign_core::gate::{ConfirmationGate, Gates};
+/// # use countersign_core::id::{ActorId, CallId, RunId, TenantId, ToolName};
+/// # let hour = std::time::Duration::from_secs(3600);
+/// # let (kind, auth) = (Kind::Person, "asserted-library".to_owned());
+/// # let alice = Actor { id: ActorId::new("alice")?, kind, roles: [].into(), pools: [].into(), auth };
+/// # let confirmation = Some(ConfirmationGate { expires_in: hour, because: Vec::new() });
+/// # let opening = Opening {
+/// #     id: CallId::new(0, 1), run: RunId::new(0, 1), tenant: TenantId::default(),
+/// #     tool: ToolName::new("restart")?, descriptor: Digest::default(), idempotent: false,
+/// #     secrets: Vec::new(), requester: alice.clone(), agent: None, salt: Digest::new([7; 32]),
+/// #     patience: hour, arguments: Canonical::parse(r#"{"service":"billing"}"#)?,
+/// #     gates: Gates { confirmation, ..Gates::default() }, rules: Digest::default(), blocked: Vec::new(),
+/// # };
+/// # let now = Timestamp::from_millis(0);
+///
+/// let call = Call::open(opening, now).call; // asks alice, who made it, to confirm
+/// let (seal, asked) = (*call.seal(), call.requirements().remove(0));
+/// assert_eq!(asked.seal, seal);
+/// let event = Event::Rejected { on: asked.id, by: alice, reason: None, stop_run: false };
+/// let step = call.step(event, now);
+/// assert_eq!(step.answer, Answer::Accepted);
+/// assert!(matches!(step.call.phase(), Phase::Closed { outcome: Outcome::Rejected { .. } }));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Call {

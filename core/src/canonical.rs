@@ -18,10 +18,27 @@ pub const MOST_BYTES: usize = 256 * 1024;
 pub const MOST_LEVELS: usize = 32;
 
 /// A JSON text in canonical form.
+///
+/// ```
+/// use countersign_core::canonical::Canonical;
+///
+/// let one = Canonical::parse(r#"{ "b": 1.0, "a": "é" }"#)?;
+/// assert_eq!(one.as_str(), r#"{"a":"é","b":1}"#);
+/// assert_eq!(one, Canonical::of(&serde_json::json!({"a": "é", "b": 1}))?);
+/// # Ok::<(), countersign_core::canonical::CanonicalError>(())
+/// ```
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Canonical(Box<str>);
 
 /// Why a text has no canonical form.
+///
+/// ```
+/// use countersign_core::canonical::Canonical;
+///
+/// for text in [r#"{"a":1,"a":2}"#, "18446744073709551616", r#""\ud800""#, "{"] {
+///     assert!(Canonical::parse(text).is_err(), "{text}");
+/// }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CanonicalError {
@@ -35,6 +52,11 @@ pub enum CanonicalError {
 
 impl Canonical {
     /// The canonical form of a JSON text.
+    ///
+    /// # Errors
+    ///
+    /// [`CanonicalError::TooLong`] beyond [`MOST_BYTES`], before or after; otherwise
+    /// [`CanonicalError::Unacceptable`] says what cannot be kept.
     pub fn parse(text: &str) -> Result<Self, CanonicalError> {
         if text.len() > MOST_BYTES {
             return Err(CanonicalError::TooLong(text.len()));

@@ -8,6 +8,15 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest as _, Sha256};
 
 /// 32 bytes, written as 64 lower-case hexadecimal digits.
+///
+/// ```
+/// use countersign_core::digest::Digest;
+///
+/// let digest = Digest::of("example/1", &[b"ab", b"c"]);
+/// assert_eq!(digest.to_string().parse(), Ok(digest));
+/// assert_ne!(digest, Digest::of("example/1", &[b"a", b"bc"]));
+/// assert_ne!(digest, Digest::of("example/2", &[b"ab", b"c"]));
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Digest([u8; 32]);
 
@@ -72,6 +81,12 @@ impl fmt::Debug for Digest {
 }
 
 /// The text is not 64 lower-case hexadecimal digits.
+///
+/// ```
+/// use countersign_core::digest::Digest;
+///
+/// assert!("ABCD".parse::<Digest>().is_err());
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not a digest: expected 64 lower-case hexadecimal digits")]
 pub struct DigestError(String);

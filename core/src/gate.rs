@@ -16,6 +16,30 @@ pub const DEFAULT_EXPIRY: Duration = Duration::from_hours(168);
 pub const DEFAULT_POOL: &str = "approvers";
 
 /// What the attributes on a function demand.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use countersign_core::gate::{Conditions, DeclaredApproval, DeclaredGates};
+/// use countersign_core::id::PoolName;
+///
+/// let declared = DeclaredGates {
+///     approvals: vec![DeclaredApproval {
+///         pool: PoolName::new("managers")?,
+///         quorum: 1,
+///         when: Some("* amount_cents >= 10_000".to_owned()),
+///         expires_in: None,
+///     }],
+///     ..DeclaredGates::default()
+/// };
+/// let small = Conditions { approvals: vec![false], ..Conditions::default() };
+/// let large = Conditions { approvals: vec![true], ..Conditions::default() };
+/// let day = Duration::from_secs(24 * 3600);
+/// assert!(declared.any());
+/// assert!(!declared.frozen(&small, day).any());
+/// assert_eq!(declared.frozen(&large, day).approvals[0].expires_in, day);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DeclaredGates {
@@ -37,6 +61,13 @@ pub struct DeclaredGates {
 }
 
 /// `requires_user_input`: the requester fills fields in.
+///
+/// ```
+/// # use countersign_core::gate::DeclaredInput;
+/// let gate = DeclaredInput { fields: vec!["severity".to_owned()], hidden: true, expires_in: None };
+/// assert_eq!(serde_json::to_string(&gate)?, r#"{"fields":["severity"],"hidden":true}"#);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DeclaredInput {
@@ -55,6 +86,10 @@ pub struct DeclaredInput {
 }
 
 /// `requires_confirmation`: the requester confirms this exact call.
+///
+/// ```
+/// assert_eq!(countersign_core::gate::DeclaredConfirmation::default().when, None); // always
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DeclaredConfirmation {
@@ -72,6 +107,13 @@ pub struct DeclaredConfirmation {
 }
 
 /// `#[approval(required, …)]`: members of a pool sign off.
+///
+/// ```
+/// use countersign_core::gate::DeclaredApproval;
+/// let gate: DeclaredApproval = serde_json::from_str(r#"{"pool":"finance","quorum":2,"expires_in_ms":60000}"#)?;
+/// assert_eq!(gate.expires_in, Some(std::time::Duration::from_secs(60)));
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DeclaredApproval {
@@ -93,6 +135,11 @@ pub struct DeclaredApproval {
 }
 
 /// `external_execution`: the result is reported by an outside system.
+///
+/// ```
+/// let gate = countersign_core::gate::DeclaredExternal::default();
+/// assert!(!gate.handoff); // nothing runs here; the result is reported
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DeclaredExternal {
@@ -109,6 +156,12 @@ pub struct DeclaredExternal {
 }
 
 /// `#[approval(audit)]`: never waits, always on record.
+///
+/// ```
+/// use countersign_core::gate::{DeclaredAudit, DeclaredGates};
+/// let gates = DeclaredGates { audit: Some(DeclaredAudit::default()), ..DeclaredGates::default() };
+/// assert!(!gates.any());
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DeclaredAudit {
@@ -120,6 +173,11 @@ pub struct DeclaredAudit {
 /// Which declared conditions hold for one set of arguments.
 ///
 /// A gate without a `when` holds. A condition that panics holds: doubt closes the gate.
+///
+/// ```
+/// let all = countersign_core::gate::Conditions { confirmation: true, approvals: vec![true], audit: true };
+/// assert_ne!(all, Default::default()); // the default: none of the declared conditions hold
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Conditions {
     /// Of `requires_confirmation`; ignored if that is not declared.
@@ -131,6 +189,12 @@ pub struct Conditions {
 }
 
 /// What makes a gate stand: shown by `explain`.
+///
+/// ```
+/// let rule = countersign_core::gate::Origin::Rule { rule: "production is serious".to_owned() };
+/// assert_eq!(serde_json::to_string(&rule)?, r#"{"from":"rule","rule":"production is serious"}"#);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "from")]
 pub enum Origin {
@@ -148,6 +212,22 @@ pub enum Origin {
 }
 
 /// The gates of one call, frozen.
+///
+/// Part of the seal: what people were shown and what will be checked are these gates and no others.
+///
+/// ```
+/// use countersign_core::gate::Gates;
+///
+/// let annotation: Gates = serde_json::from_str(
+///     r#"{"approvals":[{"pool":"managers","quorum":1,"expires_in_ms":60000,"because":[]}]}"#,
+/// )?;
+/// let rule: Gates = serde_json::from_str(
+///     r#"{"approvals":[{"pool":"managers","quorum":2,"expires_in_ms":90000,"because":[]}]}"#,
+/// )?;
+/// let both = annotation.tightened(&rule); // quorum 2 within a minute
+/// assert!(both.cover(&rule) && both.cover(&annotation) && !annotation.cover(&rule));
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Gates {
@@ -166,6 +246,12 @@ pub struct Gates {
 }
 
 /// Frozen `requires_user_input`.
+///
+/// ```
+/// let text = r#"{"fields":["severity"],"expires_in_ms":60000,"because":[{"from":"annotation"}]}"#;
+/// let gate: countersign_core::gate::InputGate = serde_json::from_str(text).unwrap();
+/// assert_eq!(gate.fields, ["severity"]);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct InputGate {
@@ -179,6 +265,13 @@ pub struct InputGate {
 }
 
 /// Frozen `requires_confirmation`.
+///
+/// ```
+/// use countersign_core::gate::{ConfirmationGate, Gates};
+/// # use std::time::Duration;
+/// let gate = ConfirmationGate { expires_in: Duration::from_secs(60), because: Vec::new() };
+/// assert!(Gates { confirmation: Some(gate), ..Gates::default() }.asks_requester());
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ConfirmationGate {
@@ -190,6 +283,12 @@ pub struct ConfirmationGate {
 }
 
 /// Frozen `#[approval(required)]`.
+///
+/// ```
+/// let text = r#"{"pool":"managers","quorum":1,"expires_in_ms":60000,"because":[{"from":"annotation"}]}"#;
+/// let gate: countersign_core::gate::ApprovalGate = serde_json::from_str(text).unwrap();
+/// assert_eq!(gate.quorum, 1);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ApprovalGate {
@@ -205,6 +304,13 @@ pub struct ApprovalGate {
 }
 
 /// Frozen `external_execution`.
+///
+/// ```
+/// use countersign_core::gate::{ExternalGate, Gates};
+/// # use std::time::Duration;
+/// let gate = ExternalGate { handoff: false, expires_in: Duration::from_secs(60), because: Vec::new() };
+/// assert!(!Gates { external: Some(gate), ..Gates::default() }.has_body());
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ExternalGate {

@@ -8,6 +8,13 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// The text is not an id of the expected kind.
+///
+/// ```
+/// use countersign_core::id::ActorId;
+///
+/// let error = ActorId::new("bob smith").unwrap_err();
+/// assert_eq!(error.to_string(), "`bob smith` is not an actor id (1 to 128 visible ASCII characters)");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{text}` is not {expected}")]
 pub struct IdError {
@@ -102,16 +109,45 @@ macro_rules! as_text {
 
 ids! {
     /// One use of one tool.
+    ///
+    /// ```
+    /// use countersign_core::id::CallId;
+    ///
+    /// let id = CallId::new(1_767_225_600_000, 42); // milliseconds since 1970, random bits
+    /// assert!(id.to_string().starts_with("call_") && id < CallId::new(1_767_225_600_001, 0));
+    /// assert_eq!(id.to_string().parse(), Ok(id));
+    /// ```
     CallId = "call_";
     /// From one input to its final output, or one direct call.
+    ///
+    /// ```
+    /// use countersign_core::id::RunId;
+    ///
+    /// assert_eq!(RunId::new(0, 1).to_string(), "run_00000000000000000000000001");
+    /// ```
     RunId = "run_";
     /// A process that claims calls.
+    ///
+    /// ```
+    /// use countersign_core::id::WorkerId;
+    ///
+    /// assert_eq!(WorkerId::new(0, 31).to_string(), "worker_0000000000000000000000000z");
+    /// ```
     WorkerId = "worker_";
 }
 
 /// What a waiting call asks, bound to exactly what was shown: call, gate and seal.
 ///
 /// Carries its call's id, so that a decision finds its call without an index.
+///
+/// ```
+/// use countersign_core::id::{CallId, RequirementId};
+///
+/// let text = "req_00000000000000000000000001_00000000000000000000000002";
+/// let id: RequirementId = text.parse()?;
+/// assert_eq!(id.call(), CallId::new(0, 1));
+/// # Ok::<(), countersign_core::id::IdError>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RequirementId {
     call: CallId,
@@ -232,14 +268,47 @@ fn is_word(text: &str) -> bool {
 
 names! {
     /// The name of a tool: `[A-Za-z0-9_.-]{1,64}`.
+    ///
+    /// ```
+    /// use countersign_core::id::ToolName;
+    ///
+    /// assert!(ToolName::new("billing.refund").is_ok());
+    /// assert!(ToolName::new("billing/refund").is_err());
+    /// ```
     ToolName: is_tool_name, "a tool name (1 to 64 of A-Z a-z 0-9 _ . -)";
     /// An authenticated person, service or agent. Up to 128 visible ASCII characters.
+    ///
+    /// ```
+    /// use countersign_core::id::ActorId;
+    ///
+    /// assert_eq!(ActorId::new("alice@example.com")?.as_str(), "alice@example.com");
+    /// # Ok::<(), countersign_core::id::IdError>(())
+    /// ```
     ActorId: is_word, "an actor id (1 to 128 visible ASCII characters)";
     /// Who may approve. Up to 128 visible ASCII characters.
+    ///
+    /// ```
+    /// use countersign_core::id::PoolName;
+    ///
+    /// assert!(PoolName::new("managers").is_ok() && PoolName::new("").is_err());
+    /// ```
     PoolName: is_word, "a pool name (1 to 128 visible ASCII characters)";
     /// What an actor is, such as `manager`. Up to 128 visible ASCII characters.
+    ///
+    /// ```
+    /// use countersign_core::id::Role;
+    ///
+    /// assert_eq!("manager".parse::<Role>()?.to_string(), "manager");
+    /// # Ok::<(), countersign_core::id::IdError>(())
+    /// ```
     Role: is_word, "a role (1 to 128 visible ASCII characters)";
     /// Whose data it is; `default` unless said. Up to 128 visible ASCII characters.
+    ///
+    /// ```
+    /// use countersign_core::id::TenantId;
+    ///
+    /// assert_eq!(TenantId::default().as_str(), "default");
+    /// ```
     TenantId: is_word, "a tenant id (1 to 128 visible ASCII characters)";
 }
 

@@ -9,6 +9,12 @@ use crate::id::{ActorId, CallId, PoolName, RequirementId, RunId, ToolName};
 use crate::time::Timestamp;
 
 /// Which gate of a call asks.
+///
+/// ```
+/// use countersign_core::requirement::Ask;
+///
+/// assert!(Ask::Input < Ask::Confirm && Ask::Confirm < Ask::Approval(0)); // the order in which they ask
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Ask {
     /// The requester, for fields.
@@ -26,6 +32,13 @@ pub enum Ask {
 }
 
 /// What kind of thing is asked.
+///
+/// ```
+/// use countersign_core::requirement::RequirementKind;
+///
+/// assert_eq!(serde_json::to_string(&RequirementKind::InDoubt)?, r#""in_doubt""#);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RequirementKind {
@@ -42,6 +55,37 @@ pub enum RequirementKind {
 }
 
 /// What a waiting call asks.
+///
+/// ```
+/// use countersign_core::call::{Call, Opening};
+/// use countersign_core::requirement::RequirementKind;
+/// # use countersign_core::{actor::{Actor, Kind}, canonical::Canonical, digest::Digest, time::Timestamp};
+/// # use countersign_core::gate::{ApprovalGate, Gates};
+/// # use countersign_core::id::{ActorId, CallId, PoolName, RunId, TenantId, ToolName};
+/// # let hour = std::time::Duration::from_secs(3600);
+/// # let (kind, auth) = (Kind::Person, "asserted-library".to_owned());
+/// # let alice = Actor { id: ActorId::new("alice")?, kind, roles: [].into(), pools: [].into(), auth };
+/// # let pool = PoolName::new("managers")?;
+/// # let opening = Opening {
+/// #     id: CallId::new(0, 1), run: RunId::new(0, 1), tenant: TenantId::default(),
+/// #     tool: ToolName::new("restart")?, descriptor: Digest::default(), idempotent: false,
+/// #     secrets: vec!["token".to_owned()], requester: alice, agent: None, salt: Digest::new([7; 32]),
+/// #     patience: hour, arguments: Canonical::parse(r#"{"service":"billing","token":"s3cret"}"#)?,
+/// #     gates: Gates {
+/// #         approvals: vec![ApprovalGate { pool, quorum: 2, expires_in: hour, because: Vec::new() }],
+/// #         ..Gates::default()
+/// #     },
+/// #     rules: Digest::default(), blocked: Vec::new(),
+/// # };
+///
+/// let call = Call::open(opening, Timestamp::from_millis(0)).call;
+/// let asked = call.requirements().remove(0);
+/// assert_eq!(asked.kind, RequirementKind::Approval);
+/// assert_eq!((asked.has, asked.needs), (0, 2));
+/// assert_eq!(asked.tool_args().as_str(), r#"{"service":"billing","token":"***"}"#);
+/// assert_eq!(asked.id.call(), *call.id());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Requirement {
     /// Its id, bound to exactly what is shown.

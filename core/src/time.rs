@@ -13,6 +13,17 @@ const MILLIS_PER_DAY: i64 = 86_400_000;
 const LATEST: i64 = 253_402_300_799_999;
 
 /// Milliseconds since the Unix epoch, between 1970 and the year 9999.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use countersign_core::time::Timestamp;
+///
+/// let time: Timestamp = "2026-05-04T09:30:00.000Z".parse()?;
+/// assert_eq!(time.after(Duration::from_secs(90)).to_string(), "2026-05-04T09:31:30.000Z");
+/// assert_eq!(Timestamp::from_millis(-1).millis(), 0);
+/// # Ok::<(), countersign_core::time::TimestampError>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Timestamp(i64);
 
@@ -58,6 +69,14 @@ impl fmt::Display for Timestamp {
 }
 
 /// The text is not of the form `2026-05-04T09:30:00.000Z`.
+///
+/// Other forms of RFC 3339 are refused, so that one instant has one text.
+///
+/// ```
+/// use countersign_core::time::Timestamp;
+///
+/// assert!("2026-05-04T11:30:00+02:00".parse::<Timestamp>().is_err());
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not a time of the form 2026-05-04T09:30:00.000Z")]
 pub struct TimestampError(String);

@@ -18,6 +18,22 @@ use crate::id::{ActorId, CallId, ToolName};
 use crate::time::Timestamp;
 
 /// What a tool is, as data: shown to models, stored by digest when a call is opened.
+///
+/// ```
+/// use countersign_core::tool::Descriptor;
+///
+/// let descriptor: Descriptor = serde_json::from_value(serde_json::json!({
+///     "name": "ping",
+///     "description": "Answers.",
+///     "parameters": [],
+///     "input_schema": {"type": "object", "properties": {}, "additionalProperties": false},
+///     "gates": {},
+///     "hints": {"read_only": true, "destructive": false, "idempotent": true, "open_world": false},
+/// }))?;
+/// let reworded = Descriptor { description: "Replies.".to_owned(), ..descriptor.clone() };
+/// assert_ne!(descriptor.digest(), reworded.digest());
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Descriptor {
@@ -54,6 +70,14 @@ pub struct Descriptor {
 }
 
 /// One parameter of a tool.
+///
+/// ```
+/// use countersign_core::tool::Parameter;
+///
+/// let parameter: Parameter = serde_json::from_str(r#"{"name":"limit","required":false,"default":10}"#)?;
+/// assert!(!parameter.secret && parameter.default == Some(10.into()));
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Parameter {
@@ -73,6 +97,15 @@ pub struct Parameter {
 }
 
 /// What the author says about the effects of a tool; after MCP's tool annotations.
+///
+/// Hints ask nobody: a gate does.
+///
+/// ```
+/// use countersign_core::tool::Hints;
+///
+/// let hints = Hints { read_only: true, ..Hints::default() };
+/// assert!(!hints.destructive);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[expect(
@@ -104,6 +137,13 @@ impl Descriptor {
 }
 
 /// Where a tool was written.
+///
+/// ```
+/// use countersign_core::tool::Location;
+///
+/// let place = Location { module: "billing", file: "src/billing.rs", line: 12 };
+/// assert_eq!(place.to_string(), "src/billing.rs:12 (in billing)");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Location {
     /// The module, from `module_path!`.
@@ -121,6 +161,15 @@ impl fmt::Display for Location {
 }
 
 /// A tool as the program holds it. Made by `#[tool]`, never by hand.
+///
+/// A descriptor is what is shown and stored; a definition is what runs.
+///
+/// ```
+/// use countersign_core::tool::{Definition, linked};
+///
+/// let destructive = |it: &&Definition| (it.descriptor)().hints.destructive;
+/// assert_eq!(linked().filter(destructive).count(), 0); // this example links no tool
+/// ```
 #[derive(Debug)]
 pub struct Definition {
     /// The tool's name; the same as its descriptor's.
@@ -141,6 +190,15 @@ pub struct Definition {
 }
 
 /// A type that a tool takes as `#[state]`.
+///
+/// ```
+/// use std::any::TypeId;
+///
+/// use countersign_core::tool::StateType;
+///
+/// let state = StateType { id: TypeId::of::<String>(), name: "String" };
+/// assert_eq!(state.id, TypeId::of::<String>());
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct StateType {
     /// Which type.
@@ -153,6 +211,15 @@ pub struct StateType {
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// How to run a tool: arguments as JSON text in, the result as JSON text out.
+///
+/// The runtime picks where to run it by the variant; whoever calls it in tests gives a [`Scope`].
+///
+/// ```
+/// use countersign_core::tool::Body;
+///
+/// let body = Body::Sync(|arguments, _| Ok(arguments.to_owned()));
+/// assert!(matches!(body, Body::Sync(_)));
+/// ```
 #[derive(Debug, Clone, Copy)]
 pub enum Body {
     /// Nothing to run here; the result is reported from outside.
@@ -166,6 +233,29 @@ pub enum Body {
 }
 
 /// What a running tool can reach besides its arguments.
+///
+/// ```
+/// use std::any::{Any, TypeId};
+///
+/// use countersign_core::id::{ActorId, CallId};
+/// use countersign_core::tool::{CallContext, Scope};
+///
+/// struct Nothing;
+///
+/// impl Scope for Nothing {
+///     fn state(&self, _: TypeId) -> Option<&(dyn Any + Send + Sync)> {
+///         None
+///     }
+///
+///     fn context(&self) -> CallContext {
+///         let requester = ActorId::new("alice").expect("a name");
+///         CallContext::new(CallId::new(0, 0), requester, Vec::new(), "key".to_owned(), None)
+///     }
+/// }
+///
+/// assert!(Nothing.state(TypeId::of::<String>()).is_none());
+/// assert_eq!(Nothing.context().requester.as_str(), "alice");
+/// ```
 pub trait Scope: Sync {
     /// The value of a `#[state]` type, if the program provided one.
     fn state(&self, id: TypeId) -> Option<&(dyn Any + Send + Sync)>;
@@ -175,6 +265,16 @@ pub trait Scope: Sync {
 }
 
 /// What a tool body may know about the call it serves, through a `#[context]` parameter.
+///
+/// ```
+/// use countersign_core::id::{ActorId, CallId};
+/// use countersign_core::tool::CallContext;
+///
+/// let call = CallId::new(0, 1);
+/// let context = CallContext::new(call, ActorId::new("alice")?, Vec::new(), call.to_string(), None);
+/// assert_eq!(context.report_token(), None);
+/// # Ok::<(), countersign_core::id::IdError>(())
+/// ```
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct CallContext {
@@ -215,6 +315,16 @@ impl CallContext {
 }
 
 /// Somebody's approval.
+///
+/// ```
+/// use countersign_core::id::ActorId;
+/// use countersign_core::time::Timestamp;
+/// use countersign_core::tool::Approved;
+///
+/// let approved = Approved { by: ActorId::new("bob")?, at: Timestamp::from_millis(0) };
+/// assert_eq!(approved.by.as_str(), "bob");
+/// # Ok::<(), countersign_core::id::IdError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Approved {
     /// Who.
@@ -224,6 +334,13 @@ pub struct Approved {
 }
 
 /// Why a tool gave no result.
+///
+/// ```
+/// use countersign_core::tool::Failure;
+///
+/// let failure = Failure::State("Ledger");
+/// assert!(failure.to_string().starts_with("no state of type `Ledger` was provided"));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Failure {
     /// The arguments do not fit; the function was not started.
@@ -241,6 +358,13 @@ pub enum Failure {
 }
 
 /// Everything that is wrong with the arguments of a call, in words a model can act on.
+///
+/// ```
+/// use countersign_core::tool::ArgumentErrors;
+///
+/// let errors = ArgumentErrors(vec!["`a` is missing".to_owned(), "`b` is unknown".to_owned()]);
+/// assert_eq!(errors.to_string(), "`a` is missing; `b` is unknown");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}", .0.join("; "))]
 pub struct ArgumentErrors(pub Vec<String>);
@@ -266,6 +390,12 @@ inventory::collect!(Registration);
 /// Every tool that is linked into this program, in no particular order.
 ///
 /// A crate whose items are never named is not linked; `use billing_tools as _;` names it.
+///
+/// ```
+/// use countersign_core::tool::linked;
+///
+/// assert_eq!(linked().count(), 0); // this example has no tool
+/// ```
 pub fn linked() -> impl Iterator<Item = &'static Definition> {
     inventory::iter::<Registration>.into_iter().map(|it| (it.0)())
 }

@@ -27,6 +27,15 @@ use crate::store::{CallWrite, Commit, Committed, Durability, RunRow};
 use crate::turn::row;
 
 /// The arguments of a call: JSON text, or a value.
+///
+/// ```
+/// use countersign::Arguments;
+/// use serde_json::json;
+///
+/// let _from_text: Arguments<'_> = r#"{"a": 1}"#.into();
+/// let from_value: Arguments<'_> = json!({"a": 1}).into();
+/// assert!(format!("{from_value:?}").contains("a"));
+/// ```
 #[derive(Debug, Clone)]
 pub struct Arguments<'a>(Cow<'a, str>);
 
@@ -49,6 +58,32 @@ impl From<Value> for Arguments<'_> {
 }
 
 /// What came of proposing a call.
+///
+/// ```
+/// # use countersign::prelude::*;
+/// # use countersign::store::Sqlite;
+/// # /// Restarts a service.
+/// # #[tool(requires_confirmation)]
+/// # fn reboot(service: String) -> String {
+/// #     format!("{service} is up")
+/// # }
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let engine = Engine::builder()
+/// #     .store(Sqlite::in_memory()?)
+/// #     .registry(Registry::of::<reboot>()?)
+/// #     .policy(Policy::parse("[actors]\nalice = { kind = \"person\" }")?)
+/// #     .worker(false)
+/// #     .start()
+/// #     .await?;
+/// # let alice = Identity::asserted("alice")?;
+/// match engine.call("reboot", r#"{"service": "billing"}"#).by(&alice).await? {
+///     Called::Done(outcome) => panic!("nobody was asked: {outcome:?}"),
+///     Called::Waiting(waiting) => assert_eq!(waiting.active_requirements().len(), 1),
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub enum Called {
     /// It is closed. Of a tool that runs in place, this is its result.
@@ -58,6 +93,44 @@ pub enum Called {
 }
 
 /// A call that is about to be proposed. `await` it.
+///
+/// ```
+/// # use countersign::prelude::*;
+/// # use countersign::{Error, store::Sqlite};
+/// # /// Restarts a service.
+/// # #[tool(requires_confirmation)]
+/// # fn reload(service: String) -> String {
+/// #     format!("{service} is up")
+/// # }
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let engine = Engine::builder()
+/// #     .store(Sqlite::in_memory()?)
+/// #     .registry(Registry::of::<reload>()?)
+/// #     .policy(Policy::parse("[actors]\nalice = { kind = \"person\" }\nbot = { kind = \"agent\" }")?)
+/// #     .worker(false)
+/// #     .start()
+/// #     .await?;
+/// # let alice = Identity::asserted("alice")?;
+/// let bot = Identity::asserted("bot")?;
+/// let call = engine.call("reload", r#"{"service": "billing"}"#);
+/// let Called::Waiting(waiting) = call.by(&alice).through(&bot).await? else { panic!() };
+/// assert_eq!(waiting.call().requester().as_str(), "alice");
+/// assert_eq!(waiting.call().agent().as_ref().unwrap().id.as_str(), "bot");
+///
+/// let error = engine.call("reload", r#"{"service": 1}"#).by(&alice).await.unwrap_err();
+/// assert!(matches!(error, Error::Arguments(_))); // nothing was stored, nobody is asked
+/// let error = engine.call("reload", r#"{"service": "billing"}"#).await.unwrap_err();
+/// assert!(matches!(error, Error::NoRequester));
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+///
+/// [`Error::UnknownTool`], [`Error::Arguments`] and [`Error::NoRequester`] where the call itself is wrong;
+/// otherwise if the store fails. A tool that fails is no error but an
+/// [`Outcome::Failed`](crate::Outcome::Failed).
 #[must_use = "nothing is proposed until this is awaited"]
 pub struct CallBuilder<'a> {
     engine: &'a Engine,
@@ -99,6 +172,30 @@ impl<'a> CallBuilder<'a> {
 }
 
 /// The future of a [`CallBuilder`]. Allocates nothing for a sync tool without gates.
+///
+/// ```
+/// # use countersign::prelude::*;
+/// # use countersign::store::Sqlite;
+/// # /// Restarts a service.
+/// # #[tool(requires_confirmation)]
+/// # fn drain(service: String) -> String {
+/// #     format!("{service} is up")
+/// # }
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let engine = Engine::builder()
+/// #     .store(Sqlite::in_memory()?)
+/// #     .registry(Registry::of::<drain>()?)
+/// #     .policy(Policy::parse("[actors]\nalice = { kind = \"person\" }")?)
+/// #     .worker(false)
+/// #     .start()
+/// #     .await?;
+/// # let alice = Identity::asserted("alice")?;
+/// let future: countersign::CallFuture<'_> = engine.call("nothing", "{}").by(&alice).into_future();
+/// assert!(future.await.is_err());
+/// # Ok(())
+/// # }
+/// ```
 #[must_use = "futures do nothing unless awaited"]
 pub struct CallFuture<'a>(State<'a>);
 
@@ -340,6 +437,13 @@ fn opening(
     let mut blocked = Vec::new();
     if requester.kind == Kind::Unknown {
         blocked.push(format!("nobody knows an actor `{}`", requester.id));
+    }
+    // Of an agent that nobody knows, nobody knows the owner, who must not approve its calls.
+    if let Some(agent) = agent.as_ref().filter(|it| !directory.actors.contains_key(&it.id)) {
+        blocked.push(format!(
+            "nobody knows an agent `{}`; add it to the policy with its owner",
+            agent.id
+        ));
     }
     if requester.kind == Kind::Agent && agent.as_ref().is_some_and(|it| it.id != requester.id) {
         blocked.push(format!(

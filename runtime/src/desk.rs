@@ -6,6 +6,8 @@
 //!
 //! A refused decision is committed too. "Somebody tried" is worth more than "nothing happened".
 
+mod decision;
+
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -28,108 +30,41 @@ use crate::schema::Validator;
 use crate::store::{CallFilter, Commit, Durability, StoreError};
 use crate::turn::{Loaded, Move, Turned};
 
+pub use decision::{Decision, Verdict};
+
 /// The domain of the hash of a reporting token.
 const TOKEN: &str = "countersign/report-token/1";
 
-/// What somebody says about a requirement.
-#[derive(Debug, Clone)]
-#[must_use = "a decision counts when the desk has taken it: `desk.decide(decision)`"]
-pub struct Decision {
-    on: RequirementId,
-    by: Option<Identity>,
-    verdict: Verdict,
-    reason: Option<String>,
-}
-
-/// What is said.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub enum Verdict {
-    /// The requester confirms this exact call.
-    Confirm,
-    /// The requester replaces all arguments.
-    Amend(Value),
-    /// The requester gives the answer in place of the tool.
-    Answer(Value),
-    /// The requester or the pool says no.
-    Reject,
-    /// The requester fills the asked fields in: an object of these fields.
-    Fill(Value),
-    /// A member of the pool approves.
-    Approve,
-    /// The outside system says how the work ended: the result, or what went wrong.
-    Report(Result<Value, String>),
-    /// The same, by whoever holds the call's token.
-    ReportWithToken(Result<Value, String>, String),
-    /// The requester or an operator wants the gates asked anew.
-    Reask,
-    /// An operator: run the call in doubt again.
-    Retry,
-    /// An operator: the call in doubt was handed over, the outside will report.
-    HandedOff,
-    /// An operator: the call in doubt ran, with this result.
-    Done(Value),
-    /// An operator: give the call in doubt up.
-    Abandon,
-}
-
-macro_rules! decisions {
-    ($($(#[doc = $doc:literal])* $name:ident($($argument:ident: $type:ty),*) = $verdict:expr;)*) => {
-        impl Decision {$(
-            $(#[doc = $doc])*
-            pub fn $name(on: impl Into<RequirementId>, $($argument: $type),*) -> Self {
-                Self::new(on, $verdict)
-            }
-        )*}
-    };
-}
-
-decisions! {
-    /// The requester confirms.
-    confirm() = Verdict::Confirm;
-    /// The requester replaces all arguments.
-    amend(arguments: Value) = Verdict::Amend(arguments);
-    /// The requester answers in place of the tool.
-    answer(answer: Value) = Verdict::Answer(answer);
-    /// The requester or a pool member says no.
-    reject() = Verdict::Reject;
-    /// The requester fills fields in.
-    fill(values: Value) = Verdict::Fill(values);
-    /// A pool member approves.
-    approve() = Verdict::Approve;
-    /// The outside reports a result or a failure.
-    report(report: Result<Value, String>) = Verdict::Report(report);
-    /// The holder of the call's token reports.
-    report_with_token(report: Result<Value, String>, token: String) = Verdict::ReportWithToken(report, token);
-    /// The gates are to be asked anew.
-    reask() = Verdict::Reask;
-}
-
-impl Decision {
-    /// Any verdict on a requirement.
-    pub fn new(on: impl Into<RequirementId>, verdict: Verdict) -> Self {
-        Self {
-            on: on.into(),
-            by: None,
-            verdict,
-            reason: None,
-        }
-    }
-
-    /// Who decides.
-    pub fn by(mut self, identity: &Identity) -> Self {
-        self.by = Some(identity.clone());
-        self
-    }
-
-    /// Why, in the decider's words. Kept up to 4096 bytes; a model sees it as quoted data.
-    pub fn reason(mut self, reason: impl Into<String>) -> Self {
-        self.reason = Some(reason.into());
-        self
-    }
-}
-
 /// What came of a decision, and the call as it is now.
+///
+/// ```
+/// # use countersign::prelude::*;
+/// # use countersign::{Answer, store::Sqlite};
+/// # /// Restarts a service.
+/// # #[tool(requires_confirmation)]
+/// # fn scale_up(service: String) -> String {
+/// #     format!("{service} is up")
+/// # }
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let engine = Engine::builder()
+/// #     .store(Sqlite::in_memory()?)
+/// #     .registry(Registry::of::<scale_up>()?)
+/// #     .policy(Policy::parse("[actors]\nalice = { kind = \"person\" }")?)
+/// #     .worker(false)
+/// #     .start()
+/// #     .await?;
+/// # let alice = Identity::asserted("alice")?;
+/// # let Called::Waiting(waiting) = engine.call("scale_up", r#"{"service":"billing"}"#).by(&alice).await? else {
+/// #     panic!("it waits for alice");
+/// # };
+/// let asked = waiting.active_requirements().remove(0);
+/// let decided = engine.desk().decide(Decision::confirm(&asked).by(&alice)).await?;
+/// assert_eq!(decided.answer, Answer::Accepted);
+/// assert!(decided.call.unwrap().requirements().is_empty()); // a worker has the next turn
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone)]
 pub struct Decided {
     /// Whether it counts.
@@ -139,11 +74,51 @@ pub struct Decided {
 }
 
 /// Where requirements are read and decisions are taken.
+///
+/// Works without the tools: a console builds an engine with a store and nothing else.
+///
+/// ```
+/// # use countersign::prelude::*;
+/// # use countersign::{Outcome, Phase, store::Sqlite};
+/// # /// Restarts a service.
+/// # #[tool(requires_confirmation)]
+/// # fn roll_back(service: String) -> String {
+/// #     format!("{service} is up")
+/// # }
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let store = Sqlite::in_memory()?;
+/// # let engine = Engine::builder()
+/// #     .store(store.clone())
+/// #     .registry(Registry::of::<roll_back>()?)
+/// #     .policy(Policy::parse("[actors]\nalice = { kind = \"person\" }")?)
+/// #     .worker(false)
+/// #     .start()
+/// #     .await?;
+/// # let alice = Identity::asserted("alice")?;
+/// # let Called::Waiting(waiting) = engine.call("roll_back", r#"{"service":"billing"}"#).by(&alice).await? else {
+/// #     panic!("it waits for alice");
+/// # };
+/// let console = Engine::builder().store(store).worker(false).start().await?;
+/// let asked = console.desk().inbox(&alice, None, 100).await?.0.remove(0);
+/// assert_eq!(asked.call, waiting.call_id());
+///
+/// let cancelled = console.desk().cancel(asked.call, &alice, Some("not now".to_owned())).await?;
+/// let call = cancelled.call.unwrap();
+/// assert!(matches!(call.phase(), Phase::Closed { outcome: Outcome::Cancelled { .. } }));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct Desk(pub(crate) Arc<Inner>);
 
 impl Desk {
     /// Takes a decision. A refusal is an answer and is on record; `Err` is for a store that fails.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoRequester`] for a decision without [`by`](Decision::by), except a report with a token;
+    /// [`Error::Call`] or [`Error::Damaged`] for a call that cannot be read; otherwise if the store fails.
     pub async fn decide(&self, decision: Decision) -> Result<Decided, Error> {
         let inner = &*self.0;
         let by = match (&decision.by, &decision.verdict) {
@@ -178,6 +153,10 @@ impl Desk {
     }
 
     /// Withdraws a call: its requester or an operator.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownCall`] if there is no such call; otherwise if the store fails. A refusal is an answer.
     pub async fn cancel(
         &self,
         call: CallId,
@@ -223,7 +202,41 @@ impl Desk {
         })
     }
 
-    /// What this actor may decide now, by call, from the one after `after`; looks at `limit` calls.
+    /// What this actor may decide now, in the order of the calls, from the one after `after`.
+    ///
+    /// Reads `limit` calls at a time until at least `limit` requirements are found or there are no more
+    /// calls, so there can be some more than `limit`. The second value is where to go on: pass it as
+    /// `after`; none if this was all.
+    ///
+    /// ```
+    /// # use countersign::prelude::*;
+    /// # use countersign::store::Sqlite;
+    /// # /// Restarts a service.
+    /// # #[tool(requires_confirmation)]
+    /// # fn suspend(service: String) -> String {
+    /// #     format!("{service} is up")
+    /// # }
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let engine = Engine::builder()
+    /// #     .store(Sqlite::in_memory()?)
+    /// #     .registry(Registry::of::<suspend>()?)
+    /// #     .policy(Policy::parse("[actors]\nalice = { kind = \"person\" }")?)
+    /// #     .worker(false)
+    /// #     .start()
+    /// #     .await?;
+    /// # let alice = Identity::asserted("alice")?;
+    /// # let Called::Waiting(waiting) = engine.call("suspend", r#"{"service":"billing"}"#).by(&alice).await? else {
+    /// #     panic!("it waits for alice");
+    /// # };
+    /// let (asked, more) = engine.desk().inbox(&alice, None, 100).await?;
+    /// assert_eq!(asked[0].call, waiting.call_id());
+    /// assert_eq!(more, None);
+    /// let (asked, _) = engine.desk().inbox(&Identity::asserted("mallory")?, None, 100).await?;
+    /// assert!(asked.is_empty());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn inbox(
         &self,
         by: &Identity,
@@ -274,6 +287,10 @@ impl Desk {
     }
 
     /// One call as it is now.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownCall`] if there is no such call; otherwise if the store fails.
     pub async fn call(&self, id: CallId) -> Result<Call, Error> {
         Ok(self.0.load(id).await?.call)
     }

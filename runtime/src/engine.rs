@@ -48,6 +48,32 @@ pub(crate) struct Inner {
 /// Opens calls. Cheap to clone; all clones are the same engine.
 ///
 /// The background worker, if one was started, ends with [`Engine::stop`] or with the last clone.
+///
+/// ```
+/// use countersign::prelude::*;
+/// use countersign::store::Sqlite;
+/// use countersign::{Outcome, Tier};
+///
+/// /// Add two numbers.
+/// #[tool]
+/// fn sum(a: i64, b: i64) -> i64 {
+///     a + b
+/// }
+///
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let engine = Engine::builder()
+///     .store(Sqlite::in_memory()?)
+///     .registry(Registry::of::<sum>()?)
+///     .start()
+///     .await?;
+/// assert_eq!(engine.tier("sum"), Some(Tier::Ungated)); // runs in place, nothing is stored
+/// let called = engine.call("sum", r#"{"a": 1, "b": 2}"#).await?;
+/// assert!(matches!(called, Called::Done(Outcome::Returned { result, .. }) if result == "3"));
+/// engine.stop().await?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct Engine {
     pub(crate) inner: Arc<Inner>,
@@ -60,6 +86,34 @@ struct Running {
 }
 
 /// What an engine is built from.
+///
+/// What does not fit together is found at the start, not at the first call:
+///
+/// ```
+/// use countersign::prelude::*;
+/// use countersign::store::Sqlite;
+///
+/// #[derive(Clone)]
+/// struct Ledger;
+///
+/// /// Count the entries.
+/// #[tool(read_only)]
+/// fn count(#[state] ledger: Ledger) -> u64 {
+///     let _ = ledger;
+///     0
+/// }
+///
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let builder = || Ok::<_, countersign::Error>(
+///     Engine::builder().store(Sqlite::in_memory()?).registry(Registry::of::<count>()?).worker(false)
+/// );
+/// let error = builder()?.start().await.err().unwrap();
+/// assert!(error.to_string().contains("add `.state(…)`"));
+/// assert!(builder()?.state(Ledger).start().await.is_ok());
+/// # Ok(())
+/// # }
+/// ```
 #[must_use]
 pub struct EngineBuilder {
     tenant: TenantId,
@@ -140,6 +194,43 @@ impl Engine {
 
     /// Waits until a call is closed, in whatever process that happens. Never returns for a call that
     /// nobody decides: put a time limit around it.
+    ///
+    /// Looks again every 50 milliseconds, and at once when something is committed through this store handle.
+    ///
+    /// ```
+    /// # use countersign::prelude::*;
+    /// # use countersign::{Outcome, store::Sqlite};
+    /// # /// Restarts a service.
+    /// # #[tool(requires_confirmation)]
+    /// # fn deploy(service: String) -> String {
+    /// #     format!("{service} is up")
+    /// # }
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let engine = Engine::builder()
+    /// #     .store(Sqlite::in_memory()?)
+    /// #     .registry(Registry::of::<deploy>()?)
+    /// #     .policy(Policy::parse("[actors]\nalice = { kind = \"person\" }")?)
+    /// #     .worker(false)
+    /// #     .start()
+    /// #     .await?;
+    /// # let alice = Identity::asserted("alice")?;
+    /// # let Called::Waiting(waiting) = engine.call("deploy", r#"{"service":"billing"}"#).by(&alice).await? else {
+    /// #     panic!("it waits for alice");
+    /// # };
+    /// let (waits, id) = (engine.clone(), waiting.call_id());
+    /// let outcome = tokio::spawn(async move { waits.wait(id).await });
+    ///
+    /// let asked = waiting.active_requirements().remove(0);
+    /// engine.desk().decide(Decision::reject(&asked).by(&alice)).await?;
+    /// assert!(matches!(outcome.await??, Outcome::Rejected { .. }));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownCall`] if there is no such call; otherwise if the store fails.
     pub async fn wait(&self, call: CallId) -> Result<Outcome, Error> {
         loop {
             let mut changed = self.inner.store.subscribe();
@@ -177,7 +268,7 @@ impl Engine {
             .is_some()
     }
 
-    /// The calls of a run, in the order they were opened.
+    /// The calls of a run, in the order they were opened; the first thousand of them.
     pub async fn calls_of(&self, run: RunId) -> Result<Vec<Call>, Error> {
         let filter = CallFilter {
             run: Some(run),
@@ -225,7 +316,8 @@ impl EngineBuilder {
         self
     }
 
-    /// A value for `#[state]` parameters of its type. The type must be `Clone`.
+    /// A value for `#[state]` parameters of its type. The type must be `Clone`; a second value of the same
+    /// type replaces the first.
     pub fn state<T: Clone + Send + Sync + 'static>(mut self, value: T) -> Self {
         self.states.insert(value);
         self
@@ -249,14 +341,20 @@ impl EngineBuilder {
         self
     }
 
-    /// How long a worker that says nothing is believed to be alive; [`LEASE`] unless said. Renewed three
-    /// times in that time.
+    /// How long a worker that says nothing is believed to be alive; [`LEASE`] unless said, 30
+    /// milliseconds at least. Renewed three times in that time.
     pub fn lease(mut self, lease: Duration) -> Self {
         self.lease = lease.max(Duration::from_millis(30));
         self
     }
 
-    /// Checks that everything fits together, loads the policy and starts the worker.
+    /// Checks that everything fits together, loads the policy and starts the worker. Must be called within
+    /// a tokio runtime.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Start`] without a store or a `#[state]` that some tool takes; [`Error::Policy`] for a policy
+    /// that does not fit the tools; otherwise if the store fails.
     pub async fn start(self) -> Result<Engine, Error> {
         let store = self
             .store
@@ -390,6 +488,35 @@ impl Inner {
 }
 
 /// A call that waits for people.
+///
+/// ```
+/// # use countersign::prelude::*;
+/// # use countersign::{RequirementKind, store::Sqlite};
+/// # /// Restarts a service.
+/// # #[tool(requires_confirmation)]
+/// # fn promote(service: String) -> String {
+/// #     format!("{service} is up")
+/// # }
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let engine = Engine::builder()
+/// #     .store(Sqlite::in_memory()?)
+/// #     .registry(Registry::of::<promote>()?)
+/// #     .policy(Policy::parse("[actors]\nalice = { kind = \"person\" }")?)
+/// #     .worker(false)
+/// #     .start()
+/// #     .await?;
+/// # let alice = Identity::asserted("alice")?;
+/// # let Called::Waiting(waiting) = engine.call("promote", r#"{"service":"billing"}"#).by(&alice).await? else {
+/// #     panic!("it waits for alice");
+/// # };
+/// assert!(waiting.gates().confirmation.is_some());
+/// let asked = waiting.active_requirements();
+/// assert_eq!((asked.len(), asked[0].kind), (1, RequirementKind::Confirmation));
+/// assert_eq!(asked[0].tool_args().as_str(), r#"{"service":"billing"}"#);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone)]
 pub struct Waiting {
     call: Box<Call>,

@@ -9,6 +9,31 @@ use crate::registry::RegistryError;
 use crate::store::StoreError;
 
 /// An error of the engine. A refused decision is no error but an [`Answer`](crate::Answer).
+///
+/// ```
+/// # use countersign::prelude::*;
+/// # use countersign::{Error, store::Sqlite};
+/// # /// Restarts a service.
+/// # #[tool(requires_confirmation)]
+/// # fn restart(service: String) -> String {
+/// #     format!("{service} is up")
+/// # }
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let engine = Engine::builder()
+/// #     .store(Sqlite::in_memory()?)
+/// #     .registry(Registry::of::<restart>()?)
+/// #     .policy(Policy::parse("[actors]\nalice = { kind = \"person\" }")?)
+/// #     .worker(false)
+/// #     .start()
+/// #     .await?;
+/// # let alice = Identity::asserted("alice")?;
+/// let error = engine.call("restrat", "{}").by(&alice).await.unwrap_err();
+/// assert!(matches!(&error, Error::UnknownTool { name, .. } if name == "restrat"));
+/// assert_eq!(error.to_string(), "there is no tool `restrat`; did you mean `restart`?");
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {

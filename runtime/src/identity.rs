@@ -5,6 +5,17 @@
 use countersign_core::id::{ActorId, IdError};
 
 /// Somebody, as an edge or a program vouches for them.
+///
+/// ```
+/// use countersign::{ActorId, Identity};
+///
+/// let alice = Identity::asserted("alice")?;
+/// assert_eq!((alice.id().as_str(), alice.auth()), ("alice", "asserted-library"));
+/// // An edge that has checked a session says so; the record holds the words.
+/// let bob = Identity::authenticated(ActorId::new("bob")?, "session 7f3a console");
+/// assert_eq!(bob.auth(), "session 7f3a console");
+/// # Ok::<(), countersign::core::id::IdError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity {
     id: ActorId,
@@ -13,6 +24,10 @@ pub struct Identity {
 
 impl Identity {
     /// An actor by the word of this program. Recorded as `asserted-library`.
+    ///
+    /// # Errors
+    ///
+    /// If `id` is not 1 to 128 visible ASCII characters.
     pub fn asserted(id: &str) -> Result<Self, IdError> {
         Ok(Self {
             id: ActorId::new(id)?,

@@ -1,4 +1,82 @@
 //! Human approval for the functions that language models call.
+//!
+//! Attributes on a function say who must agree before it runs. The engine holds calls of it back, asks those
+//! people, and runs it once, exactly as they saw it, across crashes and restarts. The audit log says who
+//! decided what.
+//!
+//! ```
+//! use countersign::prelude::*;
+//! use countersign::store::Sqlite;
+//! use countersign::{Answer, Outcome};
+//! use serde_json::json;
+//!
+//! // A tool: what models are told comes from name, comment and types; who is asked, from the attributes.
+//! /// Refund a customer.
+//! #[approval(required, pool = "managers", when = *amount_cents >= 10_000)] // then a manager signs off
+//! #[tool(requires_confirmation, destructive)] // first, the person asking confirms
+//! async fn issue_refund(customer_id: String, amount_cents: u64) -> Result<String, String> {
+//!     Ok(format!("refunded {amount_cents} to {customer_id}"))
+//! }
+//!
+//! const POLICY: &str = r#"
+//!     [actors]
+//!     alice = { kind = "person" }
+//!     bob = { kind = "person", roles = ["manager"] }
+//!     [pools]
+//!     managers = { roles = ["manager"] }
+//! "#;
+//!
+//! #[tokio::main]
+//! async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     // An engine: tools, a place to keep calls, and who exists. It runs cleared calls in the background.
+//!     let engine = Engine::builder()
+//!         .store(Sqlite::in_memory()?) // or Sqlite::open("countersign.db")
+//!         .registry(Registry::of::<issue_refund>()?) // or Registry::from_inventory()
+//!         .policy(Policy::parse(POLICY)?) // or Policy::load("countersign.toml")
+//!         .start()
+//!         .await?;
+//!     let (alice, bob) = (Identity::asserted("alice")?, Identity::asserted("bob")?);
+//!
+//!     // A call: checked, stored, and waiting. Nothing has run.
+//!     let arguments = json!({"customer_id": "ACME-123", "amount_cents": 50_000});
+//!     let Called::Waiting(waiting) = engine.call("issue_refund", arguments).by(&alice).await? else {
+//!         panic!("a gated call waits");
+//!     };
+//!     let asked = waiting.active_requirements().remove(0);
+//!
+//!     // Decisions: from this program, or from any other that has the store.
+//!     let desk = engine.desk();
+//!     let decided = desk.decide(Decision::confirm(&asked).by(&alice)).await?;
+//!     let asked = decided.call.expect("there is such a call").requirements().remove(0);
+//!     let decided = desk.decide(Decision::approve(&asked).by(&alice)).await?;
+//!     assert!(matches!(decided.answer, Answer::Refused(_))); // nobody approves their own call
+//!     desk.decide(Decision::approve(&asked).by(&bob).reason("ticket 81")).await?;
+//!
+//!     // The outcome, here as JSON text.
+//!     let outcome = engine.wait(waiting.call_id()).await?;
+//!     let Outcome::Returned { result, .. } = outcome else { panic!("{outcome:?}") };
+//!     assert_eq!(result, r#""refunded 50000 to ACME-123""#);
+//!     engine.stop().await?;
+//!     Ok(())
+//! }
+//! ```
+//!
+//! # Where to look
+//!
+//! - [`macro@tool`] and [`macro@approval`]: what can be said on a function.
+//! - [`Engine`], [`Desk`], [`Worker`]: whoever proposes, decides and runs. They meet only in the
+//!   [`Store`](store::Store).
+//! - [`Policy`]: actors, pools, and rules that tighten what the attributes say.
+//! - [`schema`]: tools in the words of each model provider, and `tools.lock`.
+//! - `testing`: a clock that stands still and people who decide by script.
+//!
+//! # Features
+//!
+//! | feature | what it adds |
+//! |---|---|
+//! | `sqlite` (default) | the embedded store, and `runtime` |
+//! | `runtime` | the engine; a crate that only declares tools does without |
+//! | `testing` | `bypass_gates` on every tool, and the module of that name; never in what is deployed |
 
 // Code generated in this crate's own tests names it as everybody else does.
 #[allow(unused_extern_crates, reason = "used by tests that declare a tool")]

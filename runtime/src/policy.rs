@@ -37,6 +37,25 @@ use countersign_core::tool::Descriptor;
 use serde::{Deserialize, Serialize};
 
 /// The policy in force: actors, pools and rules.
+///
+/// ```
+/// use countersign::Policy;
+///
+/// let policy = Policy::parse(r#"
+///     expires_in = "2d"
+///     [actors]
+///     bob = { kind = "person", roles = ["manager"] }
+///     [pools]
+///     managers = { roles = ["manager"] }
+///     [[rules]]
+///     tool = "restart_*"
+///     approvals = [{ pool = "managers" }]
+/// "#)?;
+/// assert_eq!(policy.patience().as_secs(), 2 * 24 * 3600);
+/// // A rule cannot take anything away.
+/// assert!(Policy::parse("[[rules]]\ntool = \"*\"\nrequires_confirmation = false").is_err());
+/// # Ok::<(), countersign::policy::PolicyError>(())
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct Policy {
     text: String,
@@ -47,6 +66,15 @@ pub struct Policy {
 }
 
 /// An actor as the policy file seeds it and as the store keeps it.
+///
+/// ```
+/// use countersign::Policy;
+/// use countersign::core::actor::Kind;
+///
+/// let policy = Policy::parse("[actors]\nrelay = { kind = \"service\", roles = [\"reporter\"] }").unwrap();
+/// let relay = policy.actors().values().next().unwrap();
+/// assert!(relay.kind == Kind::Service && relay.reports());
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ActorEntry {
@@ -61,6 +89,19 @@ pub struct ActorEntry {
 }
 
 /// Who may approve, by name and by role. Only persons count.
+///
+/// ```
+/// use countersign::Policy;
+///
+/// let policy = Policy::parse("
+///     actors.bob = { kind = 'person', roles = ['manager'] }
+///     actors.bot = { kind = 'agent', owner = 'bob' }
+///     pools.managers = { roles = ['manager'], actors = ['bot'] }
+/// ").unwrap();
+/// let managers = policy.pools().values().next().unwrap();
+/// let belongs = policy.actors().iter().filter(|(id, actor)| managers.has(id, actor));
+/// assert_eq!(belongs.count(), 1); // bob; an agent approves nothing
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Pool {
@@ -150,6 +191,13 @@ struct File {
 }
 
 /// A policy that cannot be used.
+///
+/// ```
+/// use countersign::{Policy, policy::PolicyError};
+///
+/// let error = Policy::parse("[pools]\nmanagers = { actors = [\"bob\"] }").unwrap_err();
+/// assert!(matches!(error, PolicyError::Refused(why) if why[0].contains("nobody knows an actor `bob`")));
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PolicyError {
@@ -171,6 +219,10 @@ pub enum PolicyError {
 
 impl Policy {
     /// Reads a policy file.
+    ///
+    /// # Errors
+    ///
+    /// As [`parse`](Self::parse), and [`PolicyError::Read`] if the file cannot be read.
     pub fn load(path: impl AsRef<Path>) -> Result<Self, PolicyError> {
         let path = path.as_ref();
         let text = std::fs::read_to_string(path).map_err(|source| PolicyError::Read {
@@ -181,6 +233,11 @@ impl Policy {
     }
 
     /// Reads a policy from text.
+    ///
+    /// # Errors
+    ///
+    /// [`PolicyError::Syntax`] for what is no TOML or has unknown words, [`PolicyError::Refused`] with everything
+    /// that contradicts itself. Whether it fits the tools is checked when the engine starts.
     pub fn parse(text: &str) -> Result<Self, PolicyError> {
         let file: File = toml::from_str(text).map_err(|error| PolicyError::Syntax(error.to_string()))?;
         let policy = Self {

@@ -13,12 +13,51 @@ use crate::policy::Policy;
 use crate::schema::{Rendered, needs_validation};
 
 /// The tools of a program, by name.
+///
+/// ```
+/// use countersign::prelude::*;
+///
+/// /// Add two numbers.
+/// #[tool]
+/// fn plus(a: i64, b: i64) -> i64 {
+///     a + b
+/// }
+///
+/// let registry = Registry::of::<plus>()?.expect(["plus"])?; // a program says `Registry::from_inventory()`
+/// assert_eq!(registry.get("plus").unwrap().descriptor().description, "Add two numbers.");
+/// assert!(registry.get("subtract").is_none());
+/// # Ok::<(), countersign::registry::RegistryError>(())
+/// ```
 #[derive(Debug, Default)]
 pub struct Registry {
     tools: FxHashMap<&'static str, Entry>,
 }
 
 /// What a tool costs: computed once per tool from annotation and policy.
+///
+/// ```
+/// # use countersign::prelude::*;
+/// # use countersign::{Tier, store::Sqlite};
+/// # /// Restarts a service.
+/// # #[tool(requires_confirmation)]
+/// # fn demote(service: String) -> String {
+/// #     format!("{service} is up")
+/// # }
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let engine = Engine::builder()
+/// #     .store(Sqlite::in_memory()?)
+/// #     .registry(Registry::of::<demote>()?)
+/// #     .policy(Policy::parse("[actors]\nalice = { kind = \"person\" }")?)
+/// #     .worker(false)
+/// #     .start()
+/// #     .await?;
+/// # let alice = Identity::asserted("alice")?;
+/// assert_eq!(engine.tier("demote"), Some(Tier::Gated));
+/// assert_eq!(engine.tier("nothing"), None);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tier {
     /// Invoked in place, nothing stored.
@@ -30,6 +69,23 @@ pub enum Tier {
 }
 
 /// One tool of a registry.
+///
+/// ```
+/// use countersign::prelude::*;
+/// use countersign::schema::Dialect;
+///
+/// /// Add two numbers.
+/// #[tool]
+/// fn total(a: i64, b: i64) -> i64 {
+///     a + b
+/// }
+///
+/// let registry = Registry::of::<total>()?;
+/// let entry = registry.get("total").unwrap();
+/// assert_eq!(entry.digest(), entry.descriptor().digest());
+/// assert!(entry.rendered().tool(Dialect::OpenAi).is_ok_and(|it| it.contains("Add two numbers.")));
+/// # Ok::<(), countersign::registry::RegistryError>(())
+/// ```
 #[derive(Debug)]
 pub struct Entry {
     definition: &'static Definition,
@@ -112,6 +168,14 @@ impl Entry {
 }
 
 /// Tools that do not fit together.
+///
+/// ```
+/// use countersign::prelude::*;
+///
+/// let error = Registry::of::<()>()?.expect(["issue_refund"]).unwrap_err();
+/// assert!(error.to_string().starts_with("no tool `issue_refund` is linked"));
+/// # Ok::<(), countersign::registry::RegistryError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RegistryError {

@@ -46,6 +46,15 @@ pub use validator::{SchemaError, Validator};
 pub use view::View;
 
 /// Whose words a schema is written in.
+///
+/// ```
+/// use countersign::schema::Dialect;
+///
+/// let spelled = Dialect::OpenAi.spell_name("billing.refund")?;
+/// assert_eq!(spelled, "billing-dot-refund");
+/// assert_eq!(Dialect::OpenAi.read_name(&spelled), "billing.refund");
+/// # Ok::<(), countersign::schema::DialectError>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Dialect {
     /// JSON Schema 2020-12, for everybody else.
@@ -116,6 +125,12 @@ impl FromStr for Dialect {
 }
 
 /// The text names no [`Dialect`].
+///
+/// ```
+/// use countersign::schema::Dialect;
+///
+/// assert!("open-ai".parse::<Dialect>().unwrap_err().to_string().contains("`openai-strict`"));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "`{0}` is not a dialect; expected one of `json-schema`, `openai`, `openai-strict`, `anthropic`, `gemini`, `mcp`"
@@ -123,6 +138,13 @@ impl FromStr for Dialect {
 pub struct UnknownDialect(String);
 
 /// A tool cannot be said in a dialect.
+///
+/// ```
+/// use countersign::schema::Dialect;
+///
+/// let error = Dialect::Gemini.spell_name("2fa").unwrap_err();
+/// assert_eq!((error.tool(), error.dialect(), error.parameter()), ("2fa", Dialect::Gemini, None));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("tool `{tool}`{}: {dialect} {reason}", named(.parameter.as_deref()))]
 pub struct DialectError {
@@ -154,6 +176,24 @@ impl DialectError {
 }
 
 /// Schemas of a [`Descriptor`]. For repeated use see [`Rendered`], which computes each once.
+///
+/// ```
+/// use countersign::prelude::*;
+/// use countersign::schema::{Dialect, SchemaFor};
+///
+/// /// File a support ticket.
+/// #[tool(requires_user_input(severity))]
+/// fn open_ticket(summary: String, severity: u8) -> String {
+///     format!("{summary} ({severity})")
+/// }
+///
+/// let ticket = open_ticket::descriptor();
+/// let shown = ticket.schema_for(Dialect::JsonSchema)?;
+/// assert!(shown["properties"].get("severity").is_none()); // the model does not see it
+/// assert!(ticket.full_schema_for(Dialect::JsonSchema)?["properties"].get("severity").is_some());
+/// assert_eq!(ticket.tool_for(Dialect::Anthropic)?["input_schema"], shown);
+/// # Ok::<(), countersign::schema::DialectError>(())
+/// ```
 pub trait SchemaFor {
     /// The schema of the arguments that a model may give: without the parameters that only a
     /// person is asked for.

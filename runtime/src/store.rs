@@ -20,6 +20,37 @@ use tokio::sync::watch;
 pub use sqlite::{Sqlite, Stats};
 
 /// What is to become true at once.
+///
+/// ```
+/// use countersign::TenantId;
+/// use countersign::Timestamp;
+/// use countersign::core::audit::Draft;
+/// use countersign::store::{Commit, Committed, Durability, Sqlite, Store};
+///
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let mut fields = serde_json::Map::new();
+/// fields.insert("kind".to_owned(), "example".into());
+/// let commit = Commit {
+///     tenant: TenantId::default(),
+///     time: Timestamp::from_millis(0),
+///     call: None,
+///     run: None,
+///     descriptor: None,
+///     directory: None,
+///     assumed_directory: None,
+///     records: vec![Draft { call: None, fields, blobs: Vec::new() }],
+///     durability: Durability::Disk,
+/// };
+/// let store = Sqlite::in_memory()?;
+/// assert!(matches!(store.commit(commit.clone()).await?, Committed::Done { seq: 0, .. }));
+/// // The directory was never written: it has revision 0. Nothing of this commit becomes true.
+/// let stale = Commit { assumed_directory: Some(3), ..commit };
+/// assert_eq!(store.commit(stale).await?, Committed::Conflict);
+/// assert_eq!(store.head(&TenantId::default()).await?.size(), 1);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone)]
 pub struct Commit {
     /// Whose data.
@@ -44,6 +75,10 @@ pub struct Commit {
 }
 
 /// How safe a commit must be before it is acknowledged.
+///
+/// ```
+/// assert_ne!(countersign::store::Durability::Disk, countersign::store::Durability::Process);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Durability {
     /// Flushed to the disk.
@@ -53,6 +88,8 @@ pub enum Durability {
 }
 
 /// A call to be written.
+///
+/// See [`CallRow`] for what is stored.
 #[derive(Debug, Clone)]
 pub struct CallWrite {
     /// The call as it will be. Its version is [`expected`](Self::expected) + 1, or 0 for a new one.
@@ -63,6 +100,34 @@ pub struct CallWrite {
 }
 
 /// A call as it is kept.
+///
+/// ```
+/// # use countersign::prelude::*;
+/// # use countersign::store::Sqlite;
+/// # /// Restarts a service.
+/// # #[tool(requires_confirmation)]
+/// # fn bounce(service: String) -> String {
+/// #     format!("{service} is up")
+/// # }
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let engine = Engine::builder()
+/// #     .store(Sqlite::in_memory()?)
+/// #     .registry(Registry::of::<bounce>()?)
+/// #     .policy(Policy::parse("[actors]\nalice = { kind = \"person\" }")?)
+/// #     .worker(false)
+/// #     .start()
+/// #     .await?;
+/// # let alice = Identity::asserted("alice")?;
+/// # let Called::Waiting(waiting) = engine.call("bounce", r#"{"service":"billing"}"#).by(&alice).await? else {
+/// #     panic!("it waits for alice");
+/// # };
+/// let row = engine.store().call(engine.tenant(), waiting.call_id()).await?.unwrap();
+/// assert_eq!((row.version, row.phase.as_str(), row.tool.as_str()), (0, "confirm", "bounce"));
+/// assert_eq!(row.due, waiting.call().deadline());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CallRow {
     /// Which call.
@@ -84,6 +149,33 @@ pub struct CallRow {
 }
 
 /// A run as it is kept.
+///
+/// ```
+/// # use countersign::prelude::*;
+/// # use countersign::store::Sqlite;
+/// # /// Restarts a service.
+/// # #[tool(requires_confirmation)]
+/// # fn recycle(service: String) -> String {
+/// #     format!("{service} is up")
+/// # }
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let engine = Engine::builder()
+/// #     .store(Sqlite::in_memory()?)
+/// #     .registry(Registry::of::<recycle>()?)
+/// #     .policy(Policy::parse("[actors]\nalice = { kind = \"person\" }")?)
+/// #     .worker(false)
+/// #     .start()
+/// #     .await?;
+/// # let alice = Identity::asserted("alice")?;
+/// # let Called::Waiting(waiting) = engine.call("recycle", r#"{"service":"billing"}"#).by(&alice).await? else {
+/// #     panic!("it waits for alice");
+/// # };
+/// let runs = engine.store().runs(engine.tenant(), None, 10).await?;
+/// assert_eq!((runs[0].id, runs[0].requester.as_str()), (waiting.run_id(), "alice"));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunRow {
     /// Which run.
@@ -97,6 +189,31 @@ pub struct RunRow {
 }
 
 /// The actors of a tenant and its policy.
+///
+/// ```
+/// # use countersign::prelude::*;
+/// # use countersign::store::Sqlite;
+/// # /// Restarts a service.
+/// # #[tool(requires_confirmation)]
+/// # fn respawn(service: String) -> String {
+/// #     format!("{service} is up")
+/// # }
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let engine = Engine::builder()
+/// #     .store(Sqlite::in_memory()?)
+/// #     .registry(Registry::of::<respawn>()?)
+/// #     .policy(Policy::parse("[actors]\nalice = { kind = \"person\" }")?)
+/// #     .worker(false)
+/// #     .start()
+/// #     .await?;
+/// # let alice = Identity::asserted("alice")?;
+/// let directory = engine.store().directory(engine.tenant(), None).await?.unwrap();
+/// assert_eq!((directory.revision, directory.actors.len()), (1, 1));
+/// assert!(engine.store().directory(engine.tenant(), Some(1)).await?.is_none()); // not changed since
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Directory {
     /// Counts the changes, from 0 for an empty directory that was never written.
@@ -108,6 +225,13 @@ pub struct Directory {
 }
 
 /// A directory to be written in place of the stored one.
+///
+/// ```
+/// use countersign::store::DirectoryWrite;
+///
+/// let first = DirectoryWrite { expected: 0, policy: String::new(), actors: Vec::new() };
+/// assert_eq!(first.expected, 0); // writes revision 1
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DirectoryWrite {
     /// The revision that must be stored now.
@@ -119,6 +243,8 @@ pub struct DirectoryWrite {
 }
 
 /// How a commit ended.
+///
+/// [`Commit`] has an example of both.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Committed {
     /// It is true, and as safe as was asked.
@@ -133,6 +259,34 @@ pub enum Committed {
 }
 
 /// Which calls to list.
+///
+/// ```
+/// # use countersign::prelude::*;
+/// # use countersign::store::{CallFilter, Sqlite};
+/// # /// Restarts a service.
+/// # #[tool(requires_confirmation)]
+/// # fn relaunch(service: String) -> String {
+/// #     format!("{service} is up")
+/// # }
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let engine = Engine::builder()
+/// #     .store(Sqlite::in_memory()?)
+/// #     .registry(Registry::of::<relaunch>()?)
+/// #     .policy(Policy::parse("[actors]\nalice = { kind = \"person\" }")?)
+/// #     .worker(false)
+/// #     .start()
+/// #     .await?;
+/// # let alice = Identity::asserted("alice")?;
+/// # let Called::Waiting(waiting) = engine.call("relaunch", r#"{"service":"billing"}"#).by(&alice).await? else {
+/// #     panic!("it waits for alice");
+/// # };
+/// let filter = CallFilter { phases: vec!["confirm", "approve"], ..CallFilter::default() };
+/// let rows = engine.store().calls(engine.tenant(), &filter, None, 100).await?;
+/// assert_eq!(rows[0].id, waiting.call_id());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct CallFilter {
     /// Any of these phases; all if empty.
@@ -144,6 +298,34 @@ pub struct CallFilter {
 }
 
 /// An audit entry as it is kept.
+///
+/// ```
+/// # use countersign::prelude::*;
+/// # use countersign::store::Sqlite;
+/// # /// Restarts a service.
+/// # #[tool(requires_confirmation)]
+/// # fn reopen(service: String) -> String {
+/// #     format!("{service} is up")
+/// # }
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let engine = Engine::builder()
+/// #     .store(Sqlite::in_memory()?)
+/// #     .registry(Registry::of::<reopen>()?)
+/// #     .policy(Policy::parse("[actors]\nalice = { kind = \"person\" }")?)
+/// #     .worker(false)
+/// #     .start()
+/// #     .await?;
+/// # let alice = Identity::asserted("alice")?;
+/// # let Called::Waiting(waiting) = engine.call("reopen", r#"{"service":"billing"}"#).by(&alice).await? else {
+/// #     panic!("it waits for alice");
+/// # };
+/// let entries = engine.store().entries(engine.tenant(), Some(waiting.call_id()), 0, 100).await?;
+/// assert!(entries[0].text.contains(r#""kind":"call.opened""#));
+/// assert_eq!(entries[0].leaf, countersign::core::audit::leaf(entries[0].text.as_bytes()));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EntryRow {
     /// Its place in the log, from 0.
@@ -155,6 +337,13 @@ pub struct EntryRow {
 }
 
 /// What went wrong with the store itself.
+///
+/// ```
+/// use countersign::store::{Sqlite, StoreError};
+///
+/// let error = Sqlite::open("/no/such/directory/countersign.db").unwrap_err();
+/// assert!(matches!(error, StoreError::Open { .. }));
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
@@ -187,6 +376,39 @@ pub enum StoreError {
 
 /// Where everything is kept. All methods may be called from many tasks and, for stores that are
 /// files or servers, from many processes.
+///
+/// Whoever writes another store runs the suite `store::conformance` over it (feature `testing`). Reading is
+/// the same for all of them:
+///
+/// ```
+/// # use countersign::prelude::*;
+/// use countersign::store::{Sqlite, Store};
+///
+/// /// Export a customer's data.
+/// #[approval(audit)]
+/// #[tool(read_only)]
+/// fn export_data(customer: String) -> String {
+///     customer
+/// }
+///
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let engine = Engine::builder()
+/// #     .store(Sqlite::in_memory()?)
+/// #     .registry(Registry::of::<export_data>()?)
+/// #     .policy(Policy::parse("[actors]\nalice = { kind = \"person\" }")?)
+/// #     .worker(false)
+/// #     .start()
+/// #     .await?;
+/// # let alice = Identity::asserted("alice")?;
+/// engine.call("export_data", r#"{"customer": "ACME"}"#).by(&alice).await?;
+/// let store: &dyn Store = engine.store();
+/// let entries = store.entries(engine.tenant(), None, 0, 100).await?;
+/// assert_eq!(store.head(engine.tenant()).await?.size(), u64::try_from(entries.len())?);
+/// assert!(entries.iter().all(|it| !it.text.contains("ACME"))); // personal data is beside the log
+/// # Ok(())
+/// # }
+/// ```
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
     /// Makes all of it true, or nothing. Acknowledges when it is as safe as was asked.

@@ -18,6 +18,17 @@ use crate::registry::Registry;
 use crate::schema::{Dialect, lock};
 
 /// A clock that moves when it is told to. Clones show the same time.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use countersign::clock::Clock;
+/// use countersign::testing::TestClock;
+///
+/// let clock = TestClock::new();
+/// clock.clone().advance(Duration::from_secs(90));
+/// assert_eq!(clock.now().to_string(), "2026-01-01T00:01:30.000Z");
+/// ```
 #[derive(Debug, Clone)]
 pub struct TestClock(Arc<AtomicI64>);
 
@@ -51,6 +62,38 @@ impl Clock for TestClock {
 /// Decides every requirement of a call by a script, until nothing is asked that the script answers.
 ///
 /// The script gets a requirement and says who decides what about it, or nothing.
+///
+/// ```
+/// # use countersign::prelude::*;
+/// # use countersign::{Requirement, RequirementKind, Verdict, store::Sqlite};
+/// use countersign::testing::{ScriptedDecider, is_closed};
+/// # /// Restarts a service.
+/// # #[tool(requires_confirmation)]
+/// # fn cycle(service: String) -> String {
+/// #     format!("{service} is up")
+/// # }
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let engine = Engine::builder()
+/// #     .store(Sqlite::in_memory()?)
+/// #     .registry(Registry::of::<cycle>()?)
+/// #     .policy(Policy::parse("[actors]\nalice = { kind = \"person\" }")?)
+/// #     .worker(false)
+/// #     .start()
+/// #     .await?;
+/// # let alice = Identity::asserted("alice")?;
+/// # let Called::Waiting(waiting) = engine.call("cycle", r#"{"service":"billing"}"#).by(&alice).await? else {
+/// #     panic!("it waits for alice");
+/// # };
+/// let mut decider = ScriptedDecider::new(|asked: &Requirement| match asked.kind {
+///     RequirementKind::Confirmation => Some((alice.clone(), Verdict::Confirm)),
+///     _ => None,
+/// });
+/// let call = decider.play(&engine, waiting.call_id()).await?;
+/// assert!(is_closed(&call));
+/// # Ok(())
+/// # }
+/// ```
 pub struct ScriptedDecider<F>(F);
 
 impl<F: FnMut(&Requirement) -> Option<(Identity, Verdict)>> ScriptedDecider<F> {
@@ -87,6 +130,24 @@ impl<F: FnMut(&Requirement) -> Option<(Identity, Verdict)>> ScriptedDecider<F> {
 
 /// Everything that is wrong with the tools of a registry: no description, a schema that a dialect cannot
 /// say, a pool that the policy does not know. What [`check_registry!`](crate::check_registry) asserts on.
+///
+/// ```
+/// use countersign::prelude::*;
+/// use countersign::testing::registry_errors;
+///
+/// /// Pay a bill.
+/// #[approval(required, pool = "finance")]
+/// #[tool]
+/// fn pay_bill(cents: u64) {
+///     let _ = cents;
+/// }
+///
+/// let registry = Registry::of::<pay_bill>()?;
+/// assert!(registry_errors(&registry, None).is_empty());
+/// let errors = registry_errors(&registry, Some(&Policy::parse("")?));
+/// assert!(errors[0].contains("finance"), "{errors:?}");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn registry_errors(registry: &Registry, policy: Option<&crate::Policy>) -> Vec<String> {
     let mut errors = Vec::new();
     for entry in registry.iter() {
@@ -121,12 +182,27 @@ pub fn registry_errors(registry: &Registry, policy: Option<&crate::Policy>) -> V
 }
 
 /// The text of a `tools.lock` for all tools of a registry.
+///
+/// ```
+/// use countersign::prelude::*;
+/// use countersign::testing::tools_lock;
+///
+/// /// Pay a bill.
+/// #[tool(requires_confirmation)]
+/// fn pay_out(cents: u64) {
+///     let _ = cents;
+/// }
+///
+/// let text = tools_lock(&Registry::of::<pay_out>()?);
+/// assert!(text.contains("tool pay_out\n  gate confirmation\n"));
+/// # Ok::<(), countersign::registry::RegistryError>(())
+/// ```
 pub fn tools_lock(registry: &Registry) -> String {
     let descriptors: Vec<_> = registry.iter().map(crate::registry::Entry::descriptor).collect();
     lock::render(&descriptors)
 }
 
-/// Whether a call is closed.
+/// Whether a call is closed. See [`ScriptedDecider`] for an example.
 pub const fn is_closed(call: &Call) -> bool {
     matches!(call.phase(), Phase::Closed { .. })
 }
@@ -134,7 +210,7 @@ pub const fn is_closed(call: &Call) -> bool {
 /// Asserts that every linked tool has a description, a valid schema in every dialect and, given a policy,
 /// known pools.
 ///
-/// ```
+/// ```standalone_crate
 /// use countersign::prelude::*;
 ///
 /// /// Finds orders of a customer.

@@ -34,10 +34,72 @@ const POLL: Duration = Duration::from_millis(250);
 const MOST_COMMITS: u32 = 8;
 
 /// Runs cleared calls of the tools that this process links.
+///
+/// The background worker looks every 250 milliseconds and runs up to 64 calls at once. This one does what it
+/// is told to, which is what tests want and what a process needs that only decides:
+///
+/// ```
+/// # use countersign::prelude::*;
+/// # use countersign::{Phase, store::Sqlite};
+/// # /// Restarts a service.
+/// # #[tool(requires_confirmation)]
+/// # fn refresh(service: String) -> String {
+/// #     format!("{service} is up")
+/// # }
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let engine = Engine::builder()
+/// #     .store(Sqlite::in_memory()?)
+/// #     .registry(Registry::of::<refresh>()?)
+/// #     .policy(Policy::parse("[actors]\nalice = { kind = \"person\" }")?)
+/// #     .worker(false)
+/// #     .start()
+/// #     .await?;
+/// # let alice = Identity::asserted("alice")?;
+/// # let Called::Waiting(waiting) = engine.call("refresh", r#"{"service":"billing"}"#).by(&alice).await? else {
+/// #     panic!("it waits for alice");
+/// # };
+/// let asked = waiting.active_requirements().remove(0);
+/// let decided = engine.desk().decide(Decision::confirm(&asked).by(&alice)).await?;
+/// assert!(matches!(decided.call.unwrap().phase(), Phase::Cleared { .. }));
+///
+/// let advanced = engine.worker().advance(waiting.call_id()).await?;
+/// assert!(matches!(advanced.call.phase(), Phase::Closed { .. }));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct Worker(pub(crate) Arc<Inner>);
 
 /// How far a call could be brought.
+///
+/// ```
+/// # use countersign::prelude::*;
+/// # use countersign::{Phase, store::Sqlite};
+/// # /// Restarts a service.
+/// # #[tool(requires_confirmation)]
+/// # fn renew(service: String) -> String {
+/// #     format!("{service} is up")
+/// # }
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let engine = Engine::builder()
+/// #     .store(Sqlite::in_memory()?)
+/// #     .registry(Registry::of::<renew>()?)
+/// #     .policy(Policy::parse("[actors]\nalice = { kind = \"person\" }")?)
+/// #     .worker(false)
+/// #     .start()
+/// #     .await?;
+/// # let alice = Identity::asserted("alice")?;
+/// # let Called::Waiting(waiting) = engine.call("renew", r#"{"service":"billing"}"#).by(&alice).await? else {
+/// #     panic!("it waits for alice");
+/// # };
+/// // Still alice's turn: nothing to do, and no reason to refuse.
+/// let advanced = engine.worker().advance(waiting.call_id()).await?;
+/// assert!(matches!(advanced.call.phase(), Phase::Confirm { .. }) && advanced.refused.is_none());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone)]
 pub struct Advanced {
     /// The call as it is now.

@@ -142,7 +142,9 @@ fn no_test_sleeps_is_ignored_or_expects_a_panic() {
     ];
     for (name, text) in files("rs") {
         for word in words {
-            assert!(!text.contains(word), "{name} has {word}");
+            // A program may have to wait for another; a test may not.
+            let waits = word == words[2] && !name.contains("tests");
+            assert!(waits || !text.contains(word), "{name} has {word}");
         }
     }
 }

@@ -39,6 +39,10 @@ pub(crate) enum Pools {
 }
 
 /// One combination of gates.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a gate or an option, there or not"
+)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Combo {
     pub input: bool,

@@ -36,6 +36,19 @@ const BEYOND_TYPES: &[&str] = &[
 /// are decoding's business; a tool whose schema says no more than that can skip the check. In
 /// doubt the answer is yes. One thing is taken on trust: that an `enum` or `const` in the schema
 /// stands for a Rust enum; to restrict a `String`, use a `pattern`.
+///
+/// ```
+/// use countersign::prelude::*;
+/// use countersign::schema::needs_validation;
+///
+/// /// Add two numbers.
+/// #[tool]
+/// fn join_up(a: i64, b: i64) -> i64 {
+///     a + b
+/// }
+///
+/// assert!(!needs_validation(join_up::descriptor())); // decoding says all that the schema says
+/// ```
 pub fn needs_validation(descriptor: &Descriptor) -> bool {
     says_more(&descriptor.input_schema)
 }

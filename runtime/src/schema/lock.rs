@@ -31,6 +31,19 @@ version 1
 ";
 
 /// The text of `tools.lock` for these tools.
+///
+/// ```
+/// use countersign::prelude::*;
+/// use countersign::schema::lock;
+///
+/// /// Pay a bill.
+/// #[tool(requires_confirmation)]
+/// fn pay(cents: u64) {
+///     let _ = cents;
+/// }
+///
+/// assert!(lock::render(&[pay::descriptor()]).contains("tool pay\n  gate confirmation\n"));
+/// ```
 pub fn render(tools: &[&Descriptor]) -> String {
     let mut text = HEADER.to_owned();
     for (name, entry) in entries(tools) {
@@ -49,6 +62,25 @@ pub fn render(tools: &[&Descriptor]) -> String {
 }
 
 /// Everything in which the tools differ from `lock_text`; lost gates first, marked as such.
+///
+/// ```
+/// use countersign::prelude::*;
+/// use countersign::schema::lock;
+///
+/// /// Pay a bill.
+/// #[tool(requires_confirmation)]
+/// fn settle(cents: u64) {
+///     let _ = cents;
+/// }
+///
+/// let locked = lock::render(&[settle::descriptor()]);
+/// assert_eq!(lock::check(&locked, &[settle::descriptor()]), Ok(()));
+///
+/// let mut loosened = settle::descriptor().clone();
+/// loosened.gates.confirmation = None;
+/// let errors = lock::check(&locked, &[&loosened]).unwrap_err();
+/// assert!(errors[0].starts_with("GATE LOST: tool `settle`"));
+/// ```
 pub fn check(lock_text: &str, tools: &[&Descriptor]) -> Result<(), Vec<String>> {
     let locked = read(lock_text)?;
     let linked = entries(tools);

@@ -16,6 +16,22 @@ use super::reference::resolved;
 /// Use it on arguments from a [`Dialect::OpenAiStrict`](super::Dialect::OpenAiStrict) tool before
 /// anything else reads them. Only members go that are optional and whose own schema refuses
 /// `null`; everything else, wrong or right, is left for the check of the arguments.
+///
+/// ```
+/// use countersign::prelude::*;
+/// use countersign::schema::strip_nulls;
+///
+/// /// List orders.
+/// #[tool(read_only)]
+/// fn orders(#[arg(default = 10)] limit: u32, after: Option<String>) -> u32 {
+///     let _ = after;
+///     limit
+/// }
+///
+/// let mut arguments = serde_json::json!({"limit": null, "after": null});
+/// strip_nulls(orders::descriptor(), &mut arguments);
+/// assert_eq!(arguments, serde_json::json!({"after": null})); // an `Option` takes `null` itself
+/// ```
 pub fn strip_nulls(descriptor: &Descriptor, arguments: &mut Value) {
     let root = &descriptor.input_schema;
     strip(root, root, arguments);

@@ -13,16 +13,21 @@ use super::{Dialect, DialectError, SchemaFor};
 ///
 /// Making one costs nothing: each text and each validator is made at its first use.
 ///
-/// ```no_run
-/// # fn example(descriptor: &'static countersign::core::tool::Descriptor) {
+/// ```
+/// use countersign::prelude::*;
 /// use countersign::schema::{Dialect, Rendered};
 ///
-/// let rendered = Rendered::new(descriptor);
-/// match rendered.tool(Dialect::Anthropic) {
-///     Ok(text) => println!("{text}"),
-///     Err(error) => eprintln!("{error}"),
+/// /// Add two numbers.
+/// #[tool]
+/// fn combine(a: i64, b: i64) -> i64 {
+///     a + b
 /// }
-/// # }
+///
+/// let rendered = Rendered::new(combine::descriptor());
+/// let text = rendered.tool(Dialect::Anthropic).map_err(Clone::clone)?;
+/// assert!(text.contains("Add two numbers."));
+/// assert!(rendered.input().check(&serde_json::json!({"a": 1, "b": 2})).is_ok());
+/// # Ok::<(), countersign::schema::DialectError>(())
 /// ```
 pub struct Rendered {
     descriptor: Shared,
@@ -36,6 +41,20 @@ pub struct Rendered {
 type Texts = [OnceLock<Result<Box<str>, Box<DialectError>>>; Dialect::ALL.len()];
 
 /// A descriptor that is kept as long as it is used.
+///
+/// ```
+/// use countersign::prelude::*;
+/// use countersign::schema::{Rendered, Shared};
+///
+/// /// Add two numbers.
+/// #[tool]
+/// fn tally(a: i64, b: i64) -> i64 {
+///     a + b
+/// }
+///
+/// let rendered = Rendered::new(Shared::Static(tally::descriptor()));
+/// assert_eq!(rendered.descriptor().name.as_str(), "tally");
+/// ```
 #[derive(Debug, Clone)]
 pub enum Shared {
     /// Of a tool that is part of the program.

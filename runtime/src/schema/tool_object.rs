@@ -114,6 +114,19 @@ fn output(descriptor: &Descriptor) -> Result<Option<Value>, DialectError> {
 /// Up to MCP 2025-11-25, `structuredContent` and the root of `outputSchema` are objects;
 /// 2026-07-28 (SEP-2106) takes anything. A result of another type is wrapped, so that both kinds of
 /// client understand it.
+///
+/// ```
+/// use countersign::prelude::*;
+/// use countersign::schema::wraps_output;
+///
+/// /// Add two numbers.
+/// #[tool]
+/// fn accumulate(a: i64, b: i64) -> i64 {
+///     a + b
+/// }
+///
+/// assert!(wraps_output(accumulate::descriptor())); // a number is no object
+/// ```
 pub fn wraps_output(descriptor: &Descriptor) -> bool {
     descriptor.output_schema.as_ref().is_some_and(|it| {
         it.as_object()

@@ -16,6 +16,23 @@ use super::message::Subject;
 use super::view::{View, selected};
 
 /// A schema, compiled when it is first used.
+///
+/// ```
+/// use countersign::prelude::*;
+/// use countersign::schema::Validator;
+/// use serde_json::json;
+///
+/// /// Add two numbers.
+/// #[tool]
+/// fn add_up(a: i64, b: i64) -> i64 {
+///     a + b
+/// }
+///
+/// let validator = Validator::for_input(add_up::descriptor());
+/// assert!(validator.check(&json!({"a": 1, "b": 2})).is_ok());
+/// let errors = validator.check(&json!({"a": "one", "c": 3})).unwrap_err();
+/// assert!(errors.len() == 3, "{errors:?}"); // `a` is no number, `b` is missing, `c` is unknown
+/// ```
 pub struct Validator {
     tool: String,
     schema: Value,
@@ -24,6 +41,21 @@ pub struct Validator {
 }
 
 /// The schema itself is wrong, for example a `pattern` that is no regular expression.
+///
+/// ```
+/// use countersign::prelude::*;
+/// use countersign::schema::Validator;
+///
+/// /// Add two numbers.
+/// #[tool]
+/// fn sum_up(a: i64, b: i64) -> i64 {
+///     a + b
+/// }
+///
+/// let mut descriptor = sum_up::descriptor().clone();
+/// descriptor.input_schema["properties"]["a"] = serde_json::json!({"type": "string", "pattern": "("});
+/// assert!(Validator::for_input(&descriptor).prepare().is_err());
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("tool `{tool}`: the schema of its {what} cannot be used: {reason}")]
 pub struct SchemaError {

@@ -9,6 +9,20 @@ use super::place::Place;
 use super::reference::{Unresolved, inlined};
 
 /// Who gives the arguments.
+///
+/// ```
+/// use countersign::prelude::*;
+/// use countersign::schema::View;
+///
+/// /// File a support ticket.
+/// #[tool(requires_user_input(severity))]
+/// fn report_bug(summary: String, severity: u8) -> String {
+///     format!("{summary} ({severity})")
+/// }
+///
+/// let ticket = report_bug::descriptor();
+/// assert!(View::Full.shows(ticket, "severity") && !View::Model.shows(ticket, "severity"));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum View {
     /// All arguments of the function.

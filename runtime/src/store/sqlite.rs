@@ -39,6 +39,19 @@ const QUEUE: usize = 1024;
 ///
 /// Must be used within a tokio runtime. When the last clone is dropped, what is queued is still
 /// written: the drop waits for it.
+///
+/// ```
+/// use countersign::TenantId;
+/// use countersign::store::{Sqlite, Store};
+///
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let dir = tempfile::tempdir()?;
+/// let store = Sqlite::open(dir.path().join("countersign.db"))?;
+/// assert_eq!(store.head(&TenantId::default()).await?.size(), 0);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct Sqlite(Arc<Inner>);
 
@@ -53,6 +66,13 @@ struct Inner {
 }
 
 /// How much was written through one [`Sqlite`], counted from its opening.
+///
+/// ```
+/// use countersign::store::{Sqlite, Stats};
+///
+/// assert_eq!(Sqlite::in_memory()?.stats(), Stats::default());
+/// # Ok::<(), countersign::store::StoreError>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Stats {
     /// Commits that were acknowledged as done.

@@ -121,7 +121,7 @@ async fn interrupted(flow: Flow, fault: Fault, at: usize, seen: &mut [usize; 2])
     }
     let context = format!("{flow:?} {fault:?} at commit {at}");
     let fired = plan.commits.load(Ordering::SeqCst) >= at;
-    clock.advance(Duration::from_secs(3600));
+    clock.advance(Duration::from_hours(1));
     let engine = flows::engine(sqlite(dir.path()), clock, &ledger, false).await;
     engine.worker().sweep().await.unwrap();
     let found = calls(&engine, None).await;
@@ -129,8 +129,9 @@ async fn interrupted(flow: Flow, fault: Fault, at: usize, seen: &mut [usize; 2])
     for id in found {
         match settle(&engine, id, &ledger, &acks.all(), &context).await {
             "ended" => seen[0] += 1,
-            _ if fired => seen[1] += 1,
-            other => panic!("{context}: {other} though nothing went wrong"),
+            // What was not made can be made again: the end of a call is committed until it is kept.
+            _ if fired && fault != Fault::FailsBefore => seen[1] += 1,
+            other => panic!("{context}: {other} though nothing was lost"),
         }
     }
     fired

@@ -83,10 +83,10 @@ impl Shown {
         let alice = || "alice".to_owned();
         match (round % 3, place % 8) {
             (0, 0 | 1) => Act::Decide(self.confirm, alice(), Verdict::Confirm),
-            (0, 2) if round % 2 == 0 => {
+            (0, 2) if round.is_multiple_of(2) => {
                 Act::Decide(self.confirm, alice(), Verdict::Amend(json!({"n": place})))
             }
-            (0 | 1, 3) if place == 35 && round % 4 == 0 => {
+            (0 | 1, 3) if place == 35 && round.is_multiple_of(4) => {
                 Act::Decide(self.confirm, alice(), Verdict::Reject)
             }
             (1, 3) if place == 35 && round % 4 == 1 => Act::Decide(self.approve, manager(), Verdict::Reject),
@@ -207,7 +207,7 @@ async fn begun(engine: &Engine, round: u64) -> Shown {
         panic!("it does not wait")
     };
     let mut shown = Shown::of(waiting.call());
-    if round % 3 > 0 {
+    if !round.is_multiple_of(3) {
         engine
             .desk()
             .decide(Decision::confirm(shown.confirm).by(&alice))

@@ -108,9 +108,8 @@ async fn prodded(world: &World, id: CallId) -> Vec<String> {
         };
         for asked in call.requirements() {
             for (by, verdict) in [("alice", Verdict::Confirm), ("bob", Verdict::Approve)] {
-                match desk.decide(Decision::new(&asked, verdict).by(&who(by))).await {
-                    Err(error) => said.push(error.to_string()),
-                    Ok(_) => {}
+                if let Err(error) = desk.decide(Decision::new(&asked, verdict).by(&who(by))).await {
+                    said.push(error.to_string());
                 }
             }
         }
@@ -330,8 +329,9 @@ async fn a_call_in_doubt_by_hand_that_an_operator_retries() {
 async fn an_external_call_moved_past_its_gates_takes_no_report() {
     let world = World::new::<All>().await;
     let call = world.open("wire_abroad", r#"{"n":1}"#, "alice").await;
-    let skip =
-        |it: &mut Value| it["phase"] = json!({"phase": "external", "deadline": it["phase"]["deadline"]});
+    let skip = |it: &mut Value| {
+        it["phase"] = json!({"phase": "external", "deadline": it["phase"]["deadline"], "cleared": it["phase"]["deadline"]})
+    };
     edit(&raw(&world), *call.id(), skip);
     let desk = world.engine.desk();
     let error = desk
@@ -548,6 +548,19 @@ async fn a_descriptor_that_is_gone_or_another() {
     // Whoever links the tool knows it anyway.
     let decided = world.engine.desk().decide(confirm()).await.unwrap();
     assert_eq!(code(&decided.answer), "accepted");
+}
+
+#[tokio::test]
+async fn calls_expire_beside_one_that_cannot_be_read() {
+    let world = World::new::<All>().await;
+    let (bad, good) = (
+        standing(&world, "confirm").await,
+        standing(&world, "confirm").await,
+    );
+    column(&raw(&world), *bad.id(), "state", "garbage");
+    world.later(24 * 8);
+    world.engine.worker().sweep().await.unwrap();
+    assert_eq!(world.call(*good.id()).await.phase().name(), "closed");
 }
 
 #[tokio::test]

@@ -213,7 +213,7 @@ async fn bad_arguments_are_explained_and_nothing_runs() {
         (r#"{"text":1}"#, "text"),
         (r#"{"text":"a","text":"b"}"#, "text"),
         (r#"{"text":"a","more":1}"#, "more"),
-        (r#"{}"#, "text"),
+        (r"{}", "text"),
         ("[]", "object"),
         ("not json", "JSON"),
         (r#"{"text":"a"} x"#, "JSON"),

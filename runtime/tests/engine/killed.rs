@@ -24,7 +24,7 @@ struct Later;
 
 impl Clock for Later {
     fn now(&self) -> Timestamp {
-        SystemClock.now().after(Duration::from_secs(60))
+        SystemClock.now().after(Duration::from_mins(1))
     }
 }
 
@@ -68,7 +68,7 @@ async fn life(dir: &Path, task: &str) {
             commits: AtomicUsize::new(0),
             stepping,
         }
-        .say(line)
+        .say(line);
     };
     let ledger = Ledger::new(dir, speak);
     let guard = Narrator {
@@ -282,7 +282,7 @@ async fn at_random_instants() {
         let mut said = vec![child.line().unwrap()];
         assert_eq!(said, ["alive"]);
         let how = if round % 2 == 0 {
-            let span = pace.mul_f64(random.below(1000) as f64 / 1000.0);
+            let span = pace / 1000 * u32::try_from(random.below(1000)).unwrap();
             let began = Instant::now();
             while began.elapsed() < span {
                 std::thread::yield_now();

@@ -1,4 +1,5 @@
 //! The engine from the outside: real tools on a real SQLite file.
+#![allow(clippy::unused_async, reason = "async tools are what is tested")]
 
 mod combinations;
 mod crash;

@@ -31,8 +31,17 @@ pub(crate) fn hear() -> Option<String> {
 /// A process that can be killed at any moment.
 pub(crate) struct Other {
     child: Child,
-    stdin: ChildStdin,
+    /// None once it was told that nothing more will come.
+    stdin: Option<ChildStdin>,
     stdout: BufReader<ChildStdout>,
+}
+
+/// A test that fails leaves no process behind.
+impl Drop for Other {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
 }
 
 impl Other {
@@ -46,8 +55,8 @@ impl Other {
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        let (stdin, stdout) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
-        let stdout = BufReader::new(stdout);
+        let stdin = child.stdin.take();
+        let stdout = BufReader::new(child.stdout.take().unwrap());
         Self { child, stdin, stdout }
     }
 
@@ -66,8 +75,9 @@ impl Other {
     }
 
     pub(crate) fn tell(&mut self, line: &str) {
-        writeln!(self.stdin, "{line}").unwrap();
-        self.stdin.flush().unwrap();
+        let stdin = self.stdin.as_mut().unwrap();
+        writeln!(stdin, "{line}").unwrap();
+        stdin.flush().unwrap();
     }
 
     /// `kill -9`, and what it had said until then.
@@ -80,7 +90,7 @@ impl Other {
 
     /// Lets it end by itself.
     pub(crate) fn end(mut self) {
-        drop(self.stdin);
+        self.stdin = None;
         while self.stdout.read_line(&mut String::new()).unwrap() > 0 {}
         assert!(self.child.wait().unwrap().success());
     }

@@ -487,7 +487,7 @@ async fn a_live_worker_keeps_its_claim_and_one_that_was_dropped_does_not() {
 async fn a_result_that_comes_after_the_lease_has_lapsed_still_counts() {
     let dir = tempfile::tempdir().unwrap();
     let (clock, gate) = (TestClock::new(), Gate::default());
-    let (engine, id) = waiting(dir.path(), &clock, Duration::from_secs(3600), &gate).await;
+    let (engine, id) = waiting(dir.path(), &clock, Duration::from_hours(1), &gate).await;
     let worker = engine.worker();
     let mut running = Box::pin(worker.advance(id));
     tokio::select! {

@@ -15,7 +15,7 @@ use crate::world::{World, code, who};
 static CHANGED: LazyLock<Definition> = LazyLock::new(|| {
     static DESCRIPTOR: LazyLock<Descriptor> = LazyLock::new(|| {
         let mut descriptor = move_money::descriptor().clone();
-        descriptor.description = "Changed.".to_owned();
+        "Changed.".clone_into(&mut descriptor.description);
         descriptor.gates.approvals[0].pool = PoolName::new("finance").unwrap();
         let pool = PoolName::new("operators").unwrap();
         descriptor.gates.approvals.push(DeclaredApproval {

@@ -180,3 +180,15 @@ async fn a_late_decision_is_refused_and_closes_the_call() {
     ));
     assert!(world.effects.all().is_empty());
 }
+
+#[tokio::test]
+async fn a_call_of_an_unknown_agent_is_blocked() {
+    let world = World::new::<refund>().await;
+    let (alice, stranger) = (who("alice"), who("stranger"));
+    let call = world
+        .engine
+        .call("refund", r#"{"customer_id":"ACME","amount_cents":500}"#);
+    let called = call.by(&alice).through(&stranger).await.unwrap();
+    assert!(matches!(called, Called::Done(Outcome::Blocked { errors }) if errors[0].contains("stranger")));
+    assert!(world.effects.all().is_empty());
+}
