@@ -30,7 +30,9 @@ struct Bench {
 }
 
 async fn bench(in_memory: bool) -> Bench {
-    let dir = Arc::new(tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a directory on the disk of the project"));
+    let dir = Arc::new(
+        tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a directory on the disk of the project"),
+    );
     let store = if in_memory {
         Sqlite::in_memory()
     } else {
@@ -135,7 +137,8 @@ pub(crate) fn all(criterion: &mut Criterion) {
         .build()
         .expect("a runtime");
     let disk = runtime.block_on(bench(false));
-    let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a directory on the disk of the project");
+    let dir =
+        tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a directory on the disk of the project");
     let connection = raw_connection(dir.path());
     let row = vec![b'x'; bytes_per_commit(&runtime)];
     println!("a commit of a cycle writes {} bytes of rows", row.len());

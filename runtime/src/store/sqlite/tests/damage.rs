@@ -182,7 +182,8 @@ async fn rows_edited_into_nonsense_are_damage() {
         let one = store.call(&tenant("t"), call_id(1)).await;
         assert!(matches!(one, Err(StoreError::Damaged(_))), "{sql}: {one:?}");
         let all = store.calls(&tenant("t"), &CallFilter::default(), None, 1).await;
-        assert!(matches!(all, Err(StoreError::Damaged(_))), "{sql}: {all:?}");
+        // Asked for by itself it is damage; in a list it must not hide all others.
+        assert!(matches!(&all, Ok(rows) if rows.is_empty()), "{sql}: {all:?}");
     }
 }
 
