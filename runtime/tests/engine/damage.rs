@@ -330,7 +330,7 @@ async fn an_external_call_moved_past_its_gates_takes_no_report() {
     let world = World::new::<All>().await;
     let call = world.open("wire_abroad", r#"{"n":1}"#, "alice").await;
     let skip = |it: &mut Value| {
-        it["phase"] = json!({"phase": "external", "deadline": it["phase"]["deadline"], "cleared": it["phase"]["deadline"]})
+        it["phase"] = json!({"phase": "external", "deadline": it["phase"]["deadline"], "cleared": it["phase"]["deadline"]});
     };
     edit(&raw(&world), *call.id(), skip);
     let desk = world.engine.desk();
