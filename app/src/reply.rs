@@ -222,6 +222,15 @@ impl Reply {
                 )
             }
         };
+        // It was claimed or in doubt before it ended like this: nobody may be told that it did not run.
+        let (words, code) = if code == CLOSED && call.is_some_and(Call::may_have_run) {
+            (
+                words.replace("The tool never ran.", "It may have run."),
+                ABANDONED,
+            )
+        } else {
+            (words, code)
+        };
         if let Some(fields) = json.as_object_mut() {
             fields.insert("outcome".to_owned(), outcome.name().into());
             fields.insert("run".to_owned(), json!(call.map(Call::run)));

@@ -13,6 +13,7 @@ mod event;
 mod execute;
 mod gating;
 mod phase;
+mod readable;
 mod record;
 mod settle;
 mod shadow;
@@ -566,56 +567,4 @@ impl Call {
             .enumerate()
             .all(|(place, gate)| self.votes_for(place) >= usize::from(gate.quorum))
     }
-}
-
-macro_rules! readable {
-    ($($(#[doc = $doc:literal])* $field:ident: $type:ty;)*) => {
-        impl Call {$(
-            $(#[doc = $doc])*
-            pub const fn $field(&self) -> &$type {
-                &self.$field
-            }
-        )*}
-    };
-}
-
-readable! {
-    /// Which call.
-    id: CallId;
-    /// The run it belongs to.
-    run: RunId;
-    /// Whose data.
-    tenant: TenantId;
-    /// The tool.
-    tool: ToolName;
-    /// On whose behalf.
-    requester: ActorId;
-    /// Which agent made it.
-    agent: Option<ActingAgent>;
-    /// Whether the tool was `idempotent` when the call was opened.
-    idempotent: bool;
-    /// When it was opened.
-    opened: Timestamp;
-    /// When it was last changed.
-    updated: Timestamp;
-    /// The descriptor that it was last gated with.
-    descriptor: Digest;
-    /// The arguments that will run. Holds secrets: show [`shown_arguments`](Call::shown_arguments).
-    arguments: Canonical;
-    /// The frozen gates.
-    gates: Gates;
-    /// The hash of the rules applied.
-    rules: Digest;
-    /// The seal.
-    seal: Seal;
-    /// Where it stands.
-    phase: Phase;
-    /// The approvals so far.
-    votes: BTreeSet<Vote>;
-    /// How often it was claimed.
-    claims: u16;
-    /// How often nobody knew whether it had run.
-    doubts: u16;
-    /// The seals it had before, oldest first.
-    past_seals: Vec<Seal>;
 }

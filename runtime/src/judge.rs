@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use countersign_core::actor::satisfiable;
-use countersign_core::call::{Call, Event};
+use countersign_core::call::{Call, Event, From, Phase};
 use countersign_core::canonical::Canonical;
 use countersign_core::digest::Digest;
 use countersign_core::gate::Gates;
@@ -64,10 +64,21 @@ pub(crate) fn regate(entry: &Entry, directory: &Directory, call: &Call) -> Optio
         Ok(judged) => judged,
         Err(errors) => return Some(Event::Refused { errors: errors.0 }),
     };
-    // The machine may keep older gates besides these; both together must be possible.
-    let union = call.gates().tightened(&judged.gates);
-    let satisfiable = can_be_met(&union, &directory.members(), &behind(call))
-        .or_else(|_| can_be_met(&judged.gates, &directory.members(), &behind(call)));
+    // As the machine has it: new arguments of the same tool get the gates of now, anything else may only
+    // get stricter. What will be asked must be possible.
+    let anew = match call.phase() {
+        Phase::Gating { from, .. } => match from {
+            From::Filled { .. } | From::Amended { .. } => entry.digest() == *call.descriptor(),
+            From::Reasked | From::Retried => false,
+        },
+        _ => false,
+    };
+    let asked = if anew {
+        judged.gates.clone()
+    } else {
+        call.gates().tightened(&judged.gates)
+    };
+    let satisfiable = can_be_met(&asked, &directory.members(), &behind(call));
     Some(Event::Gated {
         descriptor: entry.digest(),
         arguments,

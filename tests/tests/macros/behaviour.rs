@@ -176,23 +176,26 @@ fn the_descriptor_says_what_was_written() {
                     "type": "object",
                     "required": ["id", "lines"],
                     "properties": {
-                        "id": {"type": "integer", "minimum": 0},
+                        "id": {"type": "integer", "format": "uint64", "minimum": 0},
                         "lines": {"type": "array", "items": {
                             "type": "object",
                             "required": ["article", "amount"],
                             "properties": {
                                 "article": {"type": "string"},
-                                "amount": {"type": "integer", "minimum": 0},
+                                "amount": {"type": "integer", "format": "uint32", "minimum": 0},
                             },
                         }},
                     },
                 },
                 "prefix": {"description": "Only articles that start so.", "type": ["string", "null"]},
-                "factor": {"type": "integer", "minimum": 0, "default": 1, "examples": [2]},
+                "factor": {"type": "integer", "format": "uint", "minimum": 0, "default": 1, "examples": [2]},
             },
         })
     );
-    assert_eq!(shown["output_schema"], json!({"type": "integer", "minimum": 0}));
+    assert_eq!(
+        shown["output_schema"],
+        json!({"type": "integer", "format": "uint", "minimum": 0})
+    );
     assert_eq!(
         submit_change::descriptor().output_schema.as_ref().unwrap()["type"],
         "object"
