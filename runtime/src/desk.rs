@@ -7,30 +7,33 @@
 //! A refused decision is committed too. "Somebody tried" is worth more than "nothing happened".
 
 mod decision;
+mod event;
 
 use std::borrow::Cow;
 use std::sync::Arc;
 
 use countersign_core::actor::Actor;
 use countersign_core::audit::Draft;
-use countersign_core::call::{Answer, Call, Code, Event, Phase, Refusal, Reporter, Resolution};
-use countersign_core::canonical::Canonical;
+use countersign_core::call::{Answer, Call, Code, Event, Phase, Refusal, Step};
 use countersign_core::digest::Digest;
+use countersign_core::grant::{Grant, Offer, Wish};
 use countersign_core::id::{CallId, RequirementId};
 use countersign_core::requirement::Requirement;
 use countersign_core::tool::Descriptor;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, json};
 
 use crate::directory::Directory;
-use crate::engine::{Inner, random_token};
+use crate::engine::{Inner, random_bytes, random_token};
 use crate::error::Error;
+use crate::grant::{Place, offer};
 use crate::identity::Identity;
-use crate::judge::regate;
-use crate::schema::Validator;
+use crate::judge::{behind, can_be_met, regate};
+use crate::registry::Entry;
 use crate::store::{CallFilter, Commit, Durability, StoreError};
 use crate::turn::{Loaded, Move, Turned};
 
 pub use decision::{Decision, Verdict};
+use event::event;
 
 /// The domain of the hash of a reporting token.
 const TOKEN: &str = "countersign/report-token/1";
@@ -143,8 +146,8 @@ impl Desk {
         };
         // Roles are those of now, whoever changed them: a console may live for months.
         inner.directory.refreshed(&*inner.store).await?;
-        let turned = inner.decided(loaded, &decision, &by).await?;
-        let turned = inner.after_decision(turned).await?;
+        let turned = Box::pin(inner.decided(loaded, &decision, &by)).await?;
+        let turned = Box::pin(inner.after_decision(turned)).await?;
         inner.hint(*turned.loaded.call.id());
         Ok(Decided {
             answer: turned.answer,
@@ -324,15 +327,26 @@ pub(crate) fn token_hash(token: &str) -> Digest {
 impl Inner {
     async fn decided(&self, mut loaded: Loaded, decision: &Decision, by: &Identity) -> Result<Turned, Error> {
         let descriptor = self.stored_descriptor(&loaded.call).await?;
+        let wish = decision.remember.map(|remember| Wish {
+            id: self.new_grant_id(),
+            salt: Digest::new(random_bytes()),
+            remember,
+        });
         loop {
             let mut tightens = false;
             let turned = self
                 .turn(loaded, |call, directory| {
                     tightens = false;
                     let actor = directory.actor(by);
-                    let event = match event(call, decision, &actor, &descriptor, directory) {
+                    let event = match event(call, decision, &actor, &descriptor, directory, wish.as_ref()) {
                         Ok(event) => event,
                         Err(refusal) => {
+                            // Who may not decide at all is told that, and nothing about the values.
+                            let may = match decision.verdict {
+                                Verdict::ReportWithToken(..) => Ok(()),
+                                _ => call.may_be_answered(decision.on, &actor, self.clock.now()),
+                            };
+                            let refusal = may.err().unwrap_or(refusal);
                             return Ok(Move::Step(Box::new(call.clone().refuse(
                                 decision.on,
                                 &actor,
@@ -371,12 +385,38 @@ impl Inner {
         let Some(entry) = self.registry.get(loaded.call.tool().as_str()) else {
             return Ok(loaded);
         };
+        let mut grant = Box::pin(self.grant_at_gating(entry, &loaded.call)).await?;
         let turned = self
             .turn(loaded, |call, directory| {
-                Ok(regate(entry, directory, call).map_or(Move::Leave, Move::Event))
+                // Overtaken, the grant may have been used by another call: then a person is asked.
+                let offer = grant.take().map(|it| offer(it, directory));
+                Ok(regate(entry, directory, call, offer).map_or(Move::Leave, Move::Event))
             })
             .await?;
         self.expired(turned).await
+    }
+
+    /// The grant that lets a call through that was filled in, if there is one.
+    async fn grant_at_gating(&self, entry: &Entry, call: &Call) -> Result<Option<Grant>, Error> {
+        let directory = self.directory.last();
+        let now = self.clock.now();
+        let next = |offer: Option<Offer>| {
+            regate(entry, &directory, call, offer).map(|event| call.clone().step(event, now))
+        };
+        let asks = |step: &Step| matches!(step.call.phase(), Phase::Confirm { .. });
+        if !next(None).as_ref().is_some_and(asks) {
+            return Ok(None);
+        }
+        let place = Place {
+            owner: call.requester(),
+            tool: call.tool(),
+            run: call.run(),
+            session: call.session().as_ref(),
+        };
+        self.grant_for(place, &directory, |offer| {
+            next(Some(offer.clone())).is_some_and(|it| it.change.is_some())
+        })
+        .await
     }
 
     /// Closes a call whose time was found to be over.
@@ -432,6 +472,7 @@ impl Inner {
                 time: self.clock.now(),
                 call: None,
                 run: None,
+                grant: None,
                 descriptor: None,
                 directory: None,
                 assumed_directory: None,
@@ -459,7 +500,14 @@ pub(crate) fn stricter(call: &Call, directory: &Directory) -> Option<Event> {
     match call.phase() {
         Phase::Confirm { .. } | Phase::Approve { .. } | Phase::Cleared { .. } => {
             let (gates, rules) = directory.policy.tighten(call.tool().as_str(), call.gates());
-            (!call.gates().cover(&gates)).then_some(Event::Tightened { gates, rules })
+            (!call.gates().cover(&gates)).then(|| {
+                let asked = call.gates().tightened(&gates);
+                Event::Tightened {
+                    satisfiable: can_be_met(&asked, &directory.members(), &behind(call)),
+                    gates,
+                    rules,
+                }
+            })
         }
         Phase::Input { .. }
         | Phase::Gating { .. }
@@ -468,126 +516,4 @@ pub(crate) fn stricter(call: &Call, directory: &Directory) -> Option<Event> {
         | Phase::InDoubt { .. }
         | Phase::Closed { .. } => None,
     }
-}
-
-fn invalid(message: impl Into<String>) -> Refusal {
-    Refusal {
-        code: Code::InvalidInput,
-        message: message.into(),
-    }
-}
-
-fn canonical(value: &Value) -> Result<Canonical, Refusal> {
-    Canonical::of(value).map_err(|error| invalid(error.to_string()))
-}
-
-fn checked(validator: &Validator, value: &Value) -> Result<(), Refusal> {
-    validator
-        .check(value)
-        .map_err(|errors| invalid(errors.join("; ")))
-}
-
-/// The event that a decision asks for, or why it cannot be one.
-fn event(
-    call: &Call,
-    decision: &Decision,
-    by: &Actor,
-    descriptor: &Descriptor,
-    directory: &Directory,
-) -> Result<Event, Refusal> {
-    let (on, by, reason) = (decision.on, by.clone(), decision.reason.clone());
-    let resolved = |resolution| {
-        let reason = decision.reason.clone().unwrap_or_default();
-        Event::Resolved {
-            on,
-            by: by.clone(),
-            reason,
-            resolution,
-        }
-    };
-    Ok(match &decision.verdict {
-        Verdict::Confirm => Event::Confirmed { on, by, reason },
-        Verdict::Reject => Event::Rejected {
-            on,
-            by,
-            reason,
-            stop_run: false,
-        },
-        Verdict::Approve => Event::Approved { on, by, reason },
-        Verdict::Reask => Event::Reasked { on, by, reason },
-        Verdict::Retry => resolved(Resolution::Retry {
-            voters: Inner::voters(call, directory),
-        }),
-        Verdict::HandedOff => resolved(Resolution::HandedOff),
-        Verdict::Abandon => resolved(Resolution::Abandon),
-        Verdict::Done(result) => {
-            checked(&Validator::for_output(descriptor), result)?;
-            resolved(Resolution::Done {
-                result: canonical(result)?,
-            })
-        }
-        Verdict::Answer(answer) => Event::Answered {
-            on,
-            by,
-            answer: canonical(answer)?,
-        },
-        Verdict::Amend(arguments) => {
-            checked(&Validator::for_input(descriptor), arguments)?;
-            Event::Amended {
-                on,
-                by,
-                arguments: canonical(arguments)?,
-                reason,
-            }
-        }
-        Verdict::Fill(values) => Event::Filled {
-            on,
-            by,
-            arguments: filled(call, descriptor, values)?,
-        },
-        Verdict::Report(report) => Event::Reported {
-            on,
-            by: Reporter::Actor(by),
-            report: checked_report(descriptor, report)?,
-        },
-        Verdict::ReportWithToken(report, token) => {
-            let report = checked_report(descriptor, report)?;
-            Event::Reported {
-                on,
-                by: Reporter::Token(token_hash(token)),
-                report,
-            }
-        }
-    })
-}
-
-fn checked_report(
-    descriptor: &Descriptor,
-    report: &Result<Value, String>,
-) -> Result<Result<Canonical, String>, Refusal> {
-    match report {
-        Ok(result) => {
-            checked(&Validator::for_output(descriptor), result)?;
-            Ok(Ok(canonical(result)?))
-        }
-        Err(error) => Ok(Err(error.clone())),
-    }
-}
-
-/// The arguments with the asked fields filled in, and no others touched.
-fn filled(call: &Call, descriptor: &Descriptor, values: &Value) -> Result<Canonical, Refusal> {
-    let fields = call
-        .gates()
-        .user_input
-        .as_ref()
-        .map(|it| it.fields.as_slice())
-        .unwrap_or_default();
-    checked(&Validator::for_fields(descriptor, fields), values)?;
-    let mut arguments = call.arguments().value();
-    if let (Some(arguments), Some(values)) = (arguments.as_object_mut(), values.as_object()) {
-        for (name, value) in values.iter().filter(|(name, _)| fields.contains(name)) {
-            arguments.insert(name.clone(), value.clone());
-        }
-    }
-    canonical(&arguments)
 }

@@ -122,11 +122,11 @@ impl Worker {
                 });
             };
             loaded = match loaded.call.phase() {
-                Phase::Gating { .. } => inner.gate(loaded).await?,
+                Phase::Gating { .. } => Box::pin(inner.gate(loaded)).await?,
                 Phase::Cleared { .. } => {
-                    match self.claim(entry.definition(), entry.digest(), loaded).await? {
+                    match Box::pin(self.claim(entry.definition(), entry.digest(), loaded)).await? {
                         Claimed::Mine(loaded, claim, token) => {
-                            self.execute(entry, loaded, claim, token).await?
+                            Box::pin(self.execute(entry, loaded, claim, token)).await?
                         }
                         Claimed::Moved(loaded) => loaded,
                         Claimed::Refused(call, refusal) => {

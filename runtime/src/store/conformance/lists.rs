@@ -26,7 +26,7 @@ pub(super) async fn lists_page_by_key(store: &dyn Store) {
         all.push(row);
     }
     all.sort_by_key(|it| it.id);
-    for choice in 0..8_u64 {
+    for choice in 0..32_u64 {
         for phases in [
             vec![],
             vec!["approve"],
@@ -38,8 +38,14 @@ pub(super) async fn lists_page_by_key(store: &dyn Store) {
                 phases,
                 run: has(1).then(|| RunId::new(3, 0)),
                 due: has(2).then(|| Timestamp::from_millis(80)),
+                tool: has(8).then(|| ToolName::new("c").expect("a tool name")),
+                requester: has(16).then(|| ActorId::new("alice").expect("an actor id")),
             };
             let expected: Vec<&CallRow> = all.iter().filter(|it| fits(&filter, it)).collect();
+            for most in [2, 1_000] {
+                let count = store.count(&tenant, &filter, most).await.unwrap();
+                assert_eq!(count, expected.len().min(most), "{filter:?}");
+            }
             let size = if has(4) { 3 } else { 1_000 };
             let mut found = Vec::new();
             let mut after = None;
@@ -67,6 +73,8 @@ fn fits(filter: &CallFilter, row: &CallRow) -> bool {
     (filter.phases.is_empty() || filter.phases.contains(&row.phase.as_str()))
         && filter.run.is_none_or(|it| it == row.run)
         && filter.due.is_none_or(|it| row.due.is_some_and(|due| due <= it))
+        && filter.tool.as_ref().is_none_or(|it| *it == row.tool)
+        && filter.requester.as_ref().is_none_or(|it| *it == row.requester)
 }
 
 pub(super) async fn runs_page_from_the_newest(store: &dyn Store) {

@@ -188,6 +188,16 @@ pub(super) fn list(tenant: &TenantId, filter: &CallFilter, after: Option<CallId>
     if let Some(due) = filter.due {
         let _ = write!(rest, " AND due <= ?{}", bind(Value::Integer(due.millis())));
     }
+    if let Some(tool) = &filter.tool {
+        let _ = write!(rest, " AND tool = ?{}", bind(Value::Text(tool.to_string())));
+    }
+    if let Some(requester) = &filter.requester {
+        let _ = write!(
+            rest,
+            " AND requester = ?{}",
+            bind(Value::Text(requester.to_string()))
+        );
+    }
     let mut phases = filter.phases.clone();
     phases.sort_unstable();
     phases.dedup();
@@ -224,6 +234,56 @@ pub(super) fn list(tenant: &TenantId, filter: &CallFilter, after: Option<CallId>
         values,
         sorted: true,
     }
+}
+
+/// How many there are, counted up to `most`.
+pub(super) fn count(
+    connection: &Connection,
+    tenant: &TenantId,
+    filter: &CallFilter,
+    most: usize,
+) -> rusqlite::Result<usize> {
+    let (sql, values) = counted(tenant, filter, most);
+    connection
+        .prepare_cached(&sql)?
+        .query_row(params_from_iter(values), |row| row.get(0))
+}
+
+pub(super) fn counted(tenant: &TenantId, filter: &CallFilter, most: usize) -> (String, Vec<Value>) {
+    let open = !filter.phases.is_empty() && !filter.phases.contains(&CLOSED);
+    let others = filter.run.is_some() || filter.tool.is_some() || filter.due.is_some();
+    let (sql, mut values) = match &filter.requester {
+        // The index alone answers; no call is read.
+        Some(requester) if open && !others => {
+            let mut values = vec![
+                Value::Text(tenant.to_string()),
+                Value::Text(requester.to_string()),
+            ];
+            let mut places = Vec::new();
+            for phase in &filter.phases {
+                values.push(Value::Text((*phase).to_owned()));
+                places.push(format!("?{}", values.len()));
+            }
+            let sql = format!(
+                "SELECT 1 FROM call INDEXED BY call_by_requester WHERE tenant = ?1 AND requester = ?2 \
+                 AND phase <> '{CLOSED}' AND phase IN ({})",
+                places.join(", ")
+            );
+            (sql, values)
+        }
+        _ => {
+            let List { sql, values, sorted } = list(tenant, filter, None, most);
+            if sorted {
+                return (format!("SELECT count(*) FROM ({sql})"), values);
+            }
+            (sql, values)
+        }
+    };
+    values.push(limited(most));
+    (
+        format!("SELECT count(*) FROM ({sql} LIMIT ?{})", values.len()),
+        values,
+    )
 }
 
 pub(super) fn run(connection: &Connection, tenant: &TenantId, id: RunId) -> rusqlite::Result<Option<RunRow>> {
@@ -386,7 +446,7 @@ fn entry_row(row: &Row<'_>) -> rusqlite::Result<EntryRow> {
 }
 
 /// A column that holds the text of an id or a name.
-fn parsed<T: FromStr<Err: std::error::Error + Send + Sync + 'static>>(
+pub(super) fn parsed<T: FromStr<Err: std::error::Error + Send + Sync + 'static>>(
     row: &Row<'_>,
     column: usize,
 ) -> rusqlite::Result<T> {
@@ -396,6 +456,6 @@ fn parsed<T: FromStr<Err: std::error::Error + Send + Sync + 'static>>(
         .map_err(|error| rusqlite::Error::FromSqlConversionFailure(column, Type::Text, Box::new(error)))
 }
 
-fn limited(limit: usize) -> Value {
+pub(super) fn limited(limit: usize) -> Value {
     Value::Integer(i64::try_from(limit).unwrap_or(i64::MAX))
 }

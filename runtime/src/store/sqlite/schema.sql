@@ -21,7 +21,26 @@ CREATE TABLE call (
 CREATE INDEX call_by_run ON call (tenant, run, id);
 -- Only what is still open: it stays small for the life of the product, and so do inbox and worker.
 CREATE INDEX call_by_phase ON call (tenant, phase, id) WHERE phase <> 'closed';
+-- How much somebody has set before other people is counted for every call that asks anybody.
+CREATE INDEX call_by_requester ON call (tenant, requester, phase) WHERE phase <> 'closed';
 CREATE INDEX call_by_due ON call (tenant, due, id) WHERE due IS NOT NULL;
+
+-- Remembered confirmations. Elsewhere a grant; GRANT is a word of SQL. Those that are used up or revoked
+-- stay, with live = 0.
+CREATE TABLE confirmation_grant (
+    tenant  TEXT NOT NULL,
+    id      TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    owner   TEXT NOT NULL,
+    tool    TEXT NOT NULL,
+    scope   TEXT NOT NULL,
+    live    INTEGER NOT NULL,
+    state   TEXT NOT NULL,
+    PRIMARY KEY (tenant, id)
+) STRICT;
+CREATE INDEX confirmation_grant_live ON confirmation_grant (tenant, id) WHERE live = 1;
+CREATE INDEX confirmation_grant_by_owner ON confirmation_grant (tenant, owner, id) WHERE live = 1;
+CREATE INDEX confirmation_grant_by_scope ON confirmation_grant (tenant, owner, tool, scope, id) WHERE live = 1;
 
 CREATE TABLE run (
     tenant    TEXT NOT NULL,

@@ -17,7 +17,7 @@ use countersign_core::time::Timestamp;
 use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Pulse, error, read};
+use super::{Pulse, error, grant, read};
 use crate::store::{CallWrite, Commit, Committed, DirectoryWrite, Durability, RunRow, StoreError};
 
 /// The most commits in one transaction.
@@ -257,6 +257,9 @@ fn write<'a>(
     {
         return Ok(Committed::Conflict);
     }
+    if let Some(write) = &commit.grant {
+        grant::write(connection, tenant, write)?;
+    }
     if let Some(run) = &commit.run {
         write_run(connection, tenant, run)?;
     }
@@ -317,6 +320,11 @@ fn as_assumed(connection: &Connection, commit: &Commit) -> Result<bool, Refused>
                 row.id, row.version
             ))));
         }
+    }
+    if let Some(write) = &commit.grant
+        && !grant::is_as_expected(connection, &commit.tenant, write)?
+    {
+        return Ok(false);
     }
     let expected = commit.directory.as_ref().map(|it| it.expected);
     if commit.assumed_directory.is_some() || expected.is_some() {
