@@ -486,7 +486,7 @@ impl Inner {
             .await?;
         let refusal = Refusal {
             code: Code::UnknownRequirement,
-            message: format!("there is no call {}", on.call()),
+            message: format!("there is no {}", on.call()),
         };
         Ok(Decided {
             answer: Answer::Refused(refusal),
