@@ -69,6 +69,8 @@ async fn what_was_rejected_is_not_asked_again_in_that_run() {
     assert_eq!(world.call(*twin.id()).await.phase().name(), "confirm");
     waits(&world, "good day", Some(run)).await;
     waits(&world, "hello", None).await;
+    let elsewhere = waits(&world, "something else", None).await;
+    waits(&world, "hello", Some(*elsewhere.run())).await;
     // Another process, after a restart: the same answer, and on record who was told what.
     let again = World::at::<All>(world.dir.clone(), world.clock.clone(), POLICY).await;
     assert_eq!(blocked(&again, "hello", run).await, said);

@@ -319,6 +319,57 @@ async fn whoever_is_no_longer_known_profits_no_more() {
     assert!(!world.records().await.contains(&"grant.used".to_owned()));
 }
 
+/// Filled in where no tool is linked, judged where it is, by when the requester may be somebody else.
+#[tokio::test]
+async fn whoever_is_no_person_any_more_is_asked_although_they_were_when_they_filled_it_in() {
+    for stays in [true, false] {
+        let world = World::new::<All>().await;
+        let alice = who("alice");
+        let ask = async || propose(&world.engine, "ticket", r#"{"summary":"down"}"#, None).await;
+        let filled = |call: &Call| Decision::fill(&call.requirements()[0], json!({"severity": 1})).by(&alice);
+        let first = world
+            .engine
+            .desk()
+            .decide(filled(&ask().await))
+            .await
+            .unwrap()
+            .call
+            .unwrap();
+        let confirm = Decision::confirm(&first.requirements()[0]).by(&alice);
+        world
+            .engine
+            .desk()
+            .decide(confirm.remember(Remember::exact().in_session()))
+            .await
+            .unwrap();
+        let second = ask().await;
+        let console = Engine::builder()
+            .store(Sqlite::open(world.dir.path().join("countersign.db")).unwrap())
+            .clock(world.clock.clone())
+            .worker(false)
+            .start()
+            .await
+            .unwrap();
+        let waits = console
+            .desk()
+            .decide(filled(&second))
+            .await
+            .unwrap()
+            .call
+            .unwrap();
+        assert_eq!(waits.phase().name(), "gating");
+        let policy = if stays {
+            POLICY.to_owned()
+        } else {
+            POLICY.replace("alice = { kind = \"person\" }", "alice = { kind = \"service\" }")
+        };
+        let later = World::at::<All>(world.dir.clone(), world.clock.clone(), &policy).await;
+        let judged = later.engine.worker().advance(*second.id()).await.unwrap().call;
+        assert_eq!(judged.granted().is_some(), stays);
+        assert_eq!(judged.phase().name() == "confirm", !stays);
+    }
+}
+
 #[tokio::test]
 async fn what_is_filled_in_is_part_of_what_was_confirmed() {
     let world = World::new::<All>().await;
