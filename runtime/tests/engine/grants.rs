@@ -319,54 +319,74 @@ async fn whoever_is_no_longer_known_profits_no_more() {
     assert!(!world.records().await.contains(&"grant.used".to_owned()));
 }
 
+/// An engine without tools on the same file: what is filled in there waits to be judged elsewhere.
+async fn console(world: &World) -> Engine {
+    let builder = Engine::builder()
+        .store(Sqlite::open(world.dir.path().join("countersign.db")).unwrap())
+        .clock(world.clock.clone());
+    builder.worker(false).start().await.unwrap()
+}
+
+/// A ticket that alice has filled in at that desk.
+async fn filled(world: &World, at: &Engine) -> Call {
+    let call = propose(&world.engine, "ticket", r#"{"summary":"down"}"#, None).await;
+    let fill = Decision::fill(&call.requirements()[0], json!({"severity": 1})).by(&who("alice"));
+    at.desk().decide(fill).await.unwrap().call.unwrap()
+}
+
+/// A ticket of which alice wants something remembered.
+async fn remembered_ticket(world: &World, remember: Remember) {
+    let first = filled(world, &world.engine).await;
+    let confirm = Decision::confirm(&first.requirements()[0]).by(&who("alice"));
+    let decided = world
+        .engine
+        .desk()
+        .decide(confirm.remember(remember))
+        .await
+        .unwrap();
+    assert_eq!(code(&decided.answer), "accepted");
+}
+
 /// Filled in where no tool is linked, judged where it is, by when the requester may be somebody else.
 #[tokio::test]
 async fn whoever_is_no_person_any_more_is_asked_although_they_were_when_they_filled_it_in() {
     for stays in [true, false] {
         let world = World::new::<All>().await;
-        let alice = who("alice");
-        let ask = async || propose(&world.engine, "ticket", r#"{"summary":"down"}"#, None).await;
-        let filled = |call: &Call| Decision::fill(&call.requirements()[0], json!({"severity": 1})).by(&alice);
-        let first = world
-            .engine
-            .desk()
-            .decide(filled(&ask().await))
-            .await
-            .unwrap()
-            .call
-            .unwrap();
-        let confirm = Decision::confirm(&first.requirements()[0]).by(&alice);
-        world
-            .engine
-            .desk()
-            .decide(confirm.remember(Remember::exact().in_session()))
-            .await
-            .unwrap();
-        let second = ask().await;
-        let console = Engine::builder()
-            .store(Sqlite::open(world.dir.path().join("countersign.db")).unwrap())
-            .clock(world.clock.clone())
-            .worker(false)
-            .start()
-            .await
-            .unwrap();
-        let waits = console
-            .desk()
-            .decide(filled(&second))
-            .await
-            .unwrap()
-            .call
-            .unwrap();
+        remembered_ticket(&world, Remember::exact().in_session()).await;
+        let waits = filled(&world, &console(&world).await).await;
         assert_eq!(waits.phase().name(), "gating");
-        let policy = if stays {
-            POLICY.to_owned()
-        } else {
-            POLICY.replace("alice = { kind = \"person\" }", "alice = { kind = \"service\" }")
-        };
-        let later = World::at::<All>(world.dir.clone(), world.clock.clone(), &policy).await;
-        let judged = later.engine.worker().advance(*second.id()).await.unwrap().call;
+        let service = POLICY.replace("alice = { kind = \"person\" }", "alice = { kind = \"service\" }");
+        let policy = if stays { POLICY } else { &service };
+        let later = World::at::<All>(world.dir.clone(), world.clock.clone(), policy).await;
+        let judged = later.engine.worker().advance(*waits.id()).await.unwrap().call;
         assert_eq!(judged.granted().is_some(), stays);
         assert_eq!(judged.phase().name() == "confirm", !stays);
+    }
+}
+
+#[tokio::test]
+async fn the_last_use_passes_one_of_two_that_are_judged_at_once() {
+    for _ in 0..8 {
+        let world = World::new::<All>().await;
+        remembered_ticket(&world, Remember::exact().in_session().uses(1)).await;
+        let desk = console(&world).await;
+        let (a, b) = (filled(&world, &desk).await, filled(&world, &desk).await);
+        let other = World::at::<All>(world.dir.clone(), world.clock.clone(), POLICY).await;
+        let (one, two) = (world.engine.worker(), other.engine.worker());
+        let (a, b) = tokio::join!(one.advance(*a.id()), two.advance(*b.id()));
+        let calls = [a.unwrap().call, b.unwrap().call];
+        assert_eq!(calls.iter().filter(|it| it.granted().is_some()).count(), 1);
+        assert_eq!(
+            calls.iter().filter(|it| it.phase().name() == "confirm").count(),
+            1
+        );
+        let used = world
+            .records()
+            .await
+            .iter()
+            .filter(|it| *it == "grant.used")
+            .count();
+        assert_eq!(used, 1);
     }
 }
 
