@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::future::IntoFuture;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use countersign_core::actor::{ActingAgent, Actor, Kind};
@@ -20,14 +21,15 @@ use crate::audited;
 use crate::directory::Directory;
 use crate::engine::{Engine, Inner, Waiting, random_bytes};
 use crate::error::Error;
+use crate::fatigue::History;
 use crate::grant::{self, Place, offer};
 use crate::identity::Identity;
 use crate::invoke::{self, Panicked};
 use crate::judge::{can_be_met, judge, release};
 use crate::registry::{Entry, Tier};
 use crate::run::Run;
-use crate::store::{CallWrite, Commit, Committed, Durability};
-use crate::turn::row;
+use crate::store::{CallRow, CallWrite, Commit, Committed, Durability};
+use crate::turn::{Loaded, row};
 
 /// The arguments of a call: JSON text, or a value.
 ///
@@ -405,11 +407,11 @@ async fn gated(entry: &Entry, call: CallBuilder<'_>) -> Result<Called, Error> {
     let by = parts.by.ok_or(Error::NoRequester)?;
     let arguments = canonical(&parts.arguments)?;
     let run = inner.run_for(by.id(), parts.run, parts.session).await?;
-    let turned_down = if run.begins {
-        Vec::new()
+    let history = if run.begins {
+        History::default()
     } else {
         inner
-            .turned_down(&run.id, &entry.descriptor().name, &arguments)
+            .history(run.id, &entry.descriptor().name, &arguments)
             .await?
     };
     let mut refresh = false;
@@ -428,14 +430,17 @@ async fn gated(entry: &Entry, call: CallBuilder<'_>) -> Result<Called, Error> {
             .or_else(|| (requester.kind == Kind::Agent).then_some(by));
         let agent = acting.map(|it| directory.agent(it.id()));
         let mut opening = opening(inner, entry, &directory, &arguments, &run, requester, agent)?;
-        opening.blocked.extend(turned_down.iter().cloned());
+        opening.blocked.extend(history.turned_down.clone());
         let step = Box::pin(opened(inner, opening, &directory)).await?;
         inner
-            .check_pending(&step.call, &run, directory.policy.limits())
+            .check_pending(&step.call, &history, directory.policy.limits())
             .await?;
-        let commit = opening_commit(inner, entry, step.clone(), &run, directory.revision);
+        let row = Arc::new(row(&step.call, 0));
+        let commit = opening_commit(inner, entry, &step, row.clone(), &run, directory.revision);
         if let Committed::Done { .. } = inner.store.commit(commit).await? {
-            break step.call;
+            let loaded = Loaded { call: step.call, row };
+            inner.recent.put(&loaded);
+            break loaded.call;
         }
         refresh = true;
     };
@@ -480,26 +485,26 @@ async fn opened(inner: &Inner, mut opening: Opening, directory: &Directory) -> R
     Ok(Call::open(opening, now))
 }
 
-fn opening_commit(inner: &Inner, entry: &Entry, step: Step, run: &Run, directory: u64) -> Commit {
-    let Step {
-        call,
-        record,
-        change,
-        answer: _,
-    } = step;
+fn opening_commit(
+    inner: &Inner,
+    entry: &Entry,
+    step: &Step,
+    row: Arc<CallRow>,
+    run: &Run,
+    directory: u64,
+) -> Commit {
+    let (call, change) = (&step.call, step.change.as_deref());
+    let used = change.map(|it| it.record.clone());
     Commit {
         tenant: inner.tenant.clone(),
         time: *call.opened(),
-        call: Some(CallWrite {
-            row: row(&call, 0),
-            expected: None,
-        }),
+        call: Some(CallWrite { row, replaces: None }),
         run: run.begins.then(|| run.row(call.requester(), *call.opened())),
-        grant: change.as_ref().map(|it| grant::write(&it.grant)),
+        grant: change.map(|it| grant::write(&it.grant)),
         descriptor: Some((entry.digest(), entry.descriptor_text().to_owned())),
         directory: None,
         assumed_directory: Some(directory),
-        records: record.into_iter().chain(change.map(|it| it.record)).collect(),
+        records: step.record.clone().into_iter().chain(used).collect(),
         durability: Durability::Disk,
     }
 }

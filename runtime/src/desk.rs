@@ -22,6 +22,7 @@ use countersign_core::requirement::Requirement;
 use countersign_core::tool::Descriptor;
 use serde_json::{Map, json};
 
+use crate::agenda;
 use crate::directory::Directory;
 use crate::engine::{Inner, random_bytes, random_token};
 use crate::error::Error;
@@ -32,8 +33,9 @@ use crate::registry::Entry;
 use crate::store::{CallFilter, Commit, Durability, StoreError};
 use crate::turn::{Loaded, Move, Turned};
 
-pub use decision::{Decision, Verdict};
 use event::event;
+
+pub use decision::{Decision, Verdict};
 
 /// The domain of the hash of a reporting token.
 const TOKEN: &str = "countersign/report-token/1";
@@ -131,22 +133,23 @@ impl Desk {
             }
             (None, _) => return Err(Error::NoRequester),
         };
-        let loaded = match inner.load(decision.on.call()).await {
-            Ok(loaded) => loaded,
-            Err(Error::UnknownCall(_)) => return inner.refuse_unknown(decision.on, &by).await,
-            Err(error) => return Err(error),
-        };
-        // Whatever is decided before the claim is compared with the records there. After it, or for a tool
-        // that nobody claims, this is the only look.
-        let loaded = match loaded.call.phase() {
-            Phase::Executing { .. } | Phase::External { .. } | Phase::InDoubt { .. } => {
-                inner.as_recorded(loaded).await?
+        let mut recent = inner.recent.take(decision.on.call());
+        let turned = loop {
+            let (loaded, is_recent) = match recent.take() {
+                Some(recent) => (recent, true),
+                None => match inner.load(decision.on.call()).await {
+                    Ok(loaded) => (loaded, false),
+                    Err(Error::UnknownCall(_)) => return inner.refuse_unknown(decision.on, &by).await,
+                    Err(error) => return Err(error),
+                },
+            };
+            let version = loaded.row.version;
+            let turned = Box::pin(inner.decided(loaded, &decision, &by)).await?;
+            // Only a commit shows that what this process wrote last is still the call of now.
+            if !is_recent || turned.loaded.row.version > version {
+                break turned;
             }
-            _ => loaded,
         };
-        // Roles are those of now, whoever changed them: a console may live for months.
-        inner.directory.refreshed(&*inner.store).await?;
-        let turned = Box::pin(inner.decided(loaded, &decision, &by)).await?;
         let turned = Box::pin(inner.after_decision(turned)).await?;
         inner.hint(*turned.loaded.call.id());
         Ok(Decided {
@@ -168,7 +171,6 @@ impl Desk {
     ) -> Result<Decided, Error> {
         let inner = &*self.0;
         let loaded = inner.load(call).await?;
-        inner.directory.refreshed(&*inner.store).await?;
         let turned = inner
             .turn(loaded, |_, directory| {
                 Ok(Move::Event(Event::Cancelled {
@@ -188,7 +190,6 @@ impl Desk {
     pub async fn issue_token(&self, call: CallId, by: &Identity) -> Result<Result<String, Refusal>, Error> {
         let inner = &*self.0;
         let loaded = inner.as_recorded(inner.load(call).await?).await?;
-        inner.directory.refreshed(&*inner.store).await?;
         let token = random_token();
         let hash = token_hash(&token);
         let turned = inner
@@ -249,13 +250,10 @@ impl Desk {
         let inner = &*self.0;
         let directory = inner.directory.refreshed(&*inner.store).await?;
         let actor = directory.actor(by);
-        let filter = CallFilter {
-            phases: vec!["input", "confirm", "approve", "external", "in_doubt"],
-            ..CallFilter::default()
-        };
+        let filter = CallFilter::WaitingFor(agenda::of(&actor));
         let mut found = Vec::new();
         let mut after = after;
-        // Other people's calls are passed over, so one page of the store may hold nothing for this actor.
+        // A member's own calls wait for his pool too and are passed over, so a page may hold nothing.
         loop {
             let rows = inner
                 .store
@@ -333,10 +331,20 @@ impl Inner {
             remember,
         });
         loop {
-            let mut tightens = false;
+            // Whatever is decided before the claim is compared with the records there. After it, or for a
+            // tool that nobody claims, this is the only look.
+            if is_past_claims(&loaded.call) {
+                loaded = self.as_recorded(loaded).await?;
+            }
+            let (mut tightens, mut first, mut unseen) = (false, true, false);
             let turned = self
                 .turn(loaded, |call, directory| {
                     tightens = false;
+                    // Overtaken: what is loaded now was not compared with its records.
+                    unseen = !std::mem::take(&mut first) && is_past_claims(call);
+                    if unseen {
+                        return Ok(Move::Leave);
+                    }
                     let actor = directory.actor(by);
                     let event = match event(call, decision, &actor, &descriptor, directory, wish.as_ref()) {
                         Ok(event) => event,
@@ -361,10 +369,10 @@ impl Inner {
                     Ok(Move::Event(stricter.unwrap_or(event)))
                 })
                 .await?;
-            if !tightens {
+            if !tightens && !unseen {
                 return Ok(turned);
             }
-            // The policy got stricter, and that came first: the decision is now about an old seal.
+            // If the policy got stricter, that came first: the decision is now about an old seal.
             loaded = turned.loaded;
         }
     }
@@ -493,6 +501,14 @@ impl Inner {
             call: None,
         })
     }
+}
+
+/// Whether nobody will compare this call with its records later.
+const fn is_past_claims(call: &Call) -> bool {
+    matches!(
+        call.phase(),
+        Phase::Executing { .. } | Phase::External { .. } | Phase::InDoubt { .. }
+    )
 }
 
 /// The tightening that must come first, if the policy of now demands more than what was frozen.

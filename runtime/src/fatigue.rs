@@ -10,103 +10,104 @@ use countersign_core::call::{Call, Outcome, Phase};
 use countersign_core::canonical::Canonical;
 use countersign_core::id::{RunId, ToolName};
 
+use crate::agenda;
 use crate::engine::Inner;
 use crate::error::Error;
 use crate::policy::Limits;
-use crate::run::Run;
 use crate::store::CallFilter;
 
 /// After how many rejections a tool is withheld for the rest of a run.
 const MOST_REJECTIONS: usize = 3;
 /// How many calls one look at the store takes.
 const PAGE: usize = 256;
-/// The phases in which a call waits for people, or for a process that finds out whom to ask.
-const WAITING: [&str; 4] = ["input", "gating", "confirm", "approve"];
+/// What a run that a call joins holds against it.
+#[derive(Debug, Default)]
+pub(crate) struct History {
+    /// Why this proposal is not put before people again, in words for whoever made it.
+    pub(crate) turned_down: Option<String>,
+    /// How many calls of the run wait for people.
+    pending: usize,
+}
 
 impl Inner {
-    /// Why this proposal is not put before people again, in words for whoever made it; nothing if it may be.
-    pub(crate) async fn turned_down(
+    /// Looks through the calls of a run.
+    pub(crate) async fn history(
         &self,
-        run: &RunId,
+        run: RunId,
         tool: &ToolName,
         arguments: &Canonical,
-    ) -> Result<Vec<String>, Error> {
-        let filter = CallFilter {
-            phases: vec!["closed"],
-            run: Some(*run),
-            tool: Some(tool.clone()),
-            ..CallFilter::default()
-        };
-        let mut after = None;
-        let mut count = 0;
+    ) -> Result<History, Error> {
+        let filter = CallFilter::OfRun(run);
+        let mut history = History::default();
+        let (mut after, mut rejections) = (None, 0);
         loop {
             let rows = self.store.calls(&self.tenant, &filter, after, PAGE).await?;
             for row in &rows {
                 let Ok(call) = Call::from_text(&row.state) else {
                     continue;
                 };
+                history.pending += usize::from(agenda::is_pending(&call));
                 let Phase::Closed {
                     outcome: Outcome::Rejected { by, .. },
                 } = call.phase()
                 else {
                     continue;
                 };
-                count += 1;
+                if call.tool() != tool {
+                    continue;
+                }
+                rejections += 1;
                 if call.was_proposed_with(arguments) {
-                    return Ok(vec![format!(
+                    history.turned_down = Some(format!(
                         "`{by}` rejected this very call before in this run ({}); do not propose it again",
                         call.id()
-                    )]);
+                    ));
+                    return Ok(history);
                 }
-                if count >= MOST_REJECTIONS {
-                    return Ok(vec![format!(
-                        "people rejected `{tool}` {count} times in this run, the last was `{by}` ({}); \
+                if rejections >= MOST_REJECTIONS {
+                    history.turned_down = Some(format!(
+                        "people rejected `{tool}` {rejections} times in this run, the last was `{by}` ({}); \
                          it is withheld for the rest of the run, do not propose it again",
                         call.id()
-                    )]);
+                    ));
                 }
             }
             after = rows.last().map(|it| it.id);
             if rows.len() < PAGE {
-                return Ok(Vec::new());
+                return Ok(history);
             }
         }
     }
 
     /// Refuses a call that would be one too many to wait for people. One that asks nobody is none of them.
-    pub(crate) async fn check_pending(&self, call: &Call, run: &Run, limits: Limits) -> Result<(), Error> {
-        if !WAITING.contains(&call.phase().name()) {
+    pub(crate) async fn check_pending(
+        &self,
+        call: &Call,
+        history: &History,
+        limits: Limits,
+    ) -> Result<(), Error> {
+        if !agenda::is_pending(call) {
             return Ok(());
         }
-        let of_run = CallFilter {
-            phases: WAITING.to_vec(),
-            run: Some(run.id),
-            ..CallFilter::default()
-        };
-        let of_requester = CallFilter {
-            phases: WAITING.to_vec(),
-            requester: Some(call.requester().clone()),
-            ..CallFilter::default()
-        };
-        let checks = [
+        let topic = agenda::pending(call.requester());
+        let room = usize::try_from(limits.pending_per_requester).unwrap_or(usize::MAX);
+        let of_requester = self.store.count(&self.tenant, &topic, room).await?;
+        let whose = format!("`{}`", call.requester());
+        for (limit, most, count, whose) in [
             (
-                !run.begins,
-                of_run,
                 "pending_per_run",
                 limits.pending_per_run,
-                run.id.to_string(),
+                history.pending,
+                call.run().to_string(),
             ),
             (
-                true,
-                of_requester,
                 "pending_per_requester",
                 limits.pending_per_requester,
-                format!("`{}`", call.requester()),
+                of_requester,
+                whose,
             ),
-        ];
-        for (applies, filter, limit, most, whose) in checks {
-            let room = usize::try_from(most).unwrap_or(usize::MAX);
-            if applies && self.store.count(&self.tenant, &filter, room).await? >= room {
+        ] {
+            if count >= usize::try_from(most).unwrap_or(usize::MAX) {
                 tracing::warn!(limit, most, whose, tool = %call.tool(), "a call was not opened: too many wait");
                 return Err(Error::TooManyPending { limit, most, whose });
             }

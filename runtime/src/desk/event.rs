@@ -1,4 +1,4 @@
-//! The event that a decision asks for, or why it cannot be one: values are checked against the schemas here.
+//! What a decision means to the machine: the event that it asks for.
 
 use countersign_core::actor::Actor;
 use countersign_core::call::{Call, Code, Event, Refusal, Reporter, Resolution};

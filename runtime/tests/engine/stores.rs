@@ -49,9 +49,9 @@ impl<G: Guard> Store for Guarded<G> {
         self.store.calls(tenant, filter, after, limit).await
     }
 
-    async fn count(&self, tenant: &TenantId, filter: &CallFilter, most: usize) -> Result<usize, StoreError> {
+    async fn count(&self, tenant: &TenantId, topic: &str, most: usize) -> Result<usize, StoreError> {
         self.guard.read("count").await?;
-        self.store.count(tenant, filter, most).await
+        self.store.count(tenant, topic, most).await
     }
 
     async fn grant(&self, tenant: &TenantId, id: GrantId) -> Result<Option<GrantRow>, StoreError> {
