@@ -9,6 +9,7 @@
 
 mod answer;
 mod decide;
+mod erase;
 mod event;
 mod execute;
 mod gating;
@@ -28,7 +29,7 @@ use serde_json::Value;
 pub use answer::{Answer, Code, Refusal};
 pub use event::{Claim, Effect, Event, Reporter, Resolution};
 pub use phase::{From, Outcome, Phase, Source, Vote};
-pub use shadow::{Shadow, ShadowError};
+pub use shadow::{Shadow, ShadowError, may_follow};
 
 use crate::actor::{ActingAgent, Actor};
 use crate::audit::{Blob, Draft};

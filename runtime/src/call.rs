@@ -420,6 +420,7 @@ fn opening_commit(
         directory: None,
         assumed_directory: Some(directory),
         records,
+        keeping: None,
         durability: Durability::Disk,
     }
 }

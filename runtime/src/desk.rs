@@ -440,6 +440,7 @@ impl Inner {
                     fields,
                     blobs: Vec::new(),
                 }],
+                keeping: None,
                 durability: Durability::Disk,
             })
             .await?;

@@ -295,6 +295,8 @@ mod invoke;
 #[cfg(feature = "runtime")]
 mod judge;
 #[cfg(feature = "runtime")]
+pub mod ledger;
+#[cfg(feature = "runtime")]
 pub mod policy;
 #[cfg(feature = "runtime")]
 pub mod registry;

@@ -17,6 +17,8 @@ use countersign_core::time::Timestamp;
 use tokio::sync::watch;
 
 #[cfg(feature = "sqlite")]
+pub(crate) use sqlite::read_only;
+#[cfg(feature = "sqlite")]
 pub use sqlite::{Sqlite, Stats};
 
 /// What is to become true at once.
@@ -40,6 +42,7 @@ pub use sqlite::{Sqlite, Stats};
 ///     directory: None,
 ///     assumed_directory: None,
 ///     records: vec![Draft { call: None, fields, blobs: Vec::new() }],
+///     keeping: None,
 ///     durability: Durability::Disk,
 /// };
 /// let store = Sqlite::in_memory()?;
@@ -70,8 +73,59 @@ pub struct Commit {
     pub assumed_directory: Option<u64>,
     /// What happened, in order; appended to the tenant's log.
     pub records: Vec<Draft>,
+    /// What is done to the data beside calls and records.
+    pub keeping: Option<Keeping>,
     /// Whether to wait until it is on the disk.
     pub durability: Durability,
+}
+
+/// What is done to the data that is kept beside calls and records.
+///
+/// ```
+/// use countersign::store::Keeping;
+///
+/// let hold = Keeping::Hold { on: None }; // of the whole log
+/// assert_ne!(hold, Keeping::Lift { on: None });
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Keeping {
+    /// Keeps a signed checkpoint of the log. Of two for the same size, the first one stays.
+    ///
+    /// Acknowledged when everything that the checkpoint is about is on the disk.
+    Checkpoint(CheckpointRow),
+    /// Deletes the blobs of a call for good. A [`Conflict`](Committed::Conflict) under a hold.
+    Erase {
+        /// Whose.
+        call: CallId,
+        /// Which.
+        blobs: Vec<Digest>,
+    },
+    /// Forbids to erase the blobs of a call, or any if no call is named.
+    Hold {
+        /// Which call.
+        on: Option<CallId>,
+    },
+    /// Ends a hold. A [`Conflict`](Committed::Conflict) if there is none.
+    Lift {
+        /// Of which call.
+        on: Option<CallId>,
+    },
+}
+
+/// A signed checkpoint as it is kept.
+///
+/// ```
+/// use countersign::store::CheckpointRow;
+///
+/// let row = CheckpointRow { size: 256, note: "…".to_owned() };
+/// assert_eq!(row.size, 256);
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CheckpointRow {
+    /// How many entries the log had.
+    pub size: u64,
+    /// The signed note.
+    pub note: String,
 }
 
 /// How safe a commit must be before it is acknowledged.
@@ -462,6 +516,12 @@ pub trait Store: Send + Sync + 'static {
 
     /// The head of the log.
     async fn head(&self, tenant: &TenantId) -> Result<Frontier, StoreError>;
+
+    /// The checkpoint of the most entries.
+    async fn last_checkpoint(&self, tenant: &TenantId) -> Result<Option<CheckpointRow>, StoreError>;
+
+    /// What must not be erased: calls, or everything (none).
+    async fn holds(&self, tenant: &TenantId) -> Result<Vec<Option<CallId>>, StoreError>;
 
     /// A number that changes when anybody, also another process, has committed. A hint to look again.
     ///

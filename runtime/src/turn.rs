@@ -116,6 +116,7 @@ impl Inner {
                 directory: None,
                 assumed_directory: Some(directory.revision),
                 records: record.into_iter().collect(),
+                keeping: None,
                 durability: Durability::Disk,
             };
             if let Committed::Done { .. } = self.store.commit(commit).await? {

@@ -3,6 +3,7 @@
 //! Each check works in a tenant of its own, so one fresh store serves for all. A check that fails panics
 //! and says what it expected. Durability is not checked here: it needs a process to kill.
 
+mod keeping;
 mod lists;
 
 use std::sync::Arc;
@@ -43,6 +44,8 @@ pub async fn conformance(store: Arc<dyn Store>) {
     one_of_many_wins_each_version(&store).await;
     a_dropped_wait_loses_nothing(&store).await;
     commits_are_noticed(&*store).await;
+    keeping::the_last_checkpoint_is_the_longest(&*store).await;
+    keeping::what_is_held_is_not_erased(&*store).await;
 }
 
 /// A tenant for one check or test.
@@ -70,6 +73,7 @@ pub fn empty(tenant: &TenantId) -> Commit {
         directory: None,
         assumed_directory: None,
         records: Vec::new(),
+        keeping: None,
         durability: Durability::Disk,
     }
 }

@@ -8,6 +8,7 @@
 //! do not work over NFS or SMB, and several machines need another store.
 
 mod error;
+mod keep;
 mod open;
 mod read;
 mod schema;
@@ -28,7 +29,10 @@ use countersign_core::id::{CallId, RunId, TenantId};
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::{CallFilter, CallRow, Commit, Committed, Directory, EntryRow, RunRow, Store, StoreError};
+use super::{
+    CallFilter, CallRow, CheckpointRow, Commit, Committed, Directory, EntryRow, RunRow, Store, StoreError,
+};
+pub(crate) use open::reader as read_only;
 use read::Readers;
 use write::{Job, Writer};
 
@@ -344,6 +348,18 @@ impl Store for Sqlite {
     async fn head(&self, tenant: &TenantId) -> Result<Frontier, StoreError> {
         let tenant = tenant.clone();
         self.look_up(move |connection| read::head(connection, &tenant))
+            .await
+    }
+
+    async fn last_checkpoint(&self, tenant: &TenantId) -> Result<Option<CheckpointRow>, StoreError> {
+        let tenant = tenant.clone();
+        self.look_up(move |connection| keep::last_checkpoint(connection, &tenant))
+            .await
+    }
+
+    async fn holds(&self, tenant: &TenantId) -> Result<Vec<Option<CallId>>, StoreError> {
+        let tenant = tenant.clone();
+        self.look_up(move |connection| keep::holds(connection, &tenant))
             .await
     }
 

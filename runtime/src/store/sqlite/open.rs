@@ -60,7 +60,7 @@ pub(super) fn writer(path: &Path) -> Result<Connection, StoreError> {
 }
 
 /// A connection that only reads the store at `path`. It does not wait: whoever asks knows where to.
-pub(super) fn reader(path: &Path) -> rusqlite::Result<Connection> {
+pub(crate) fn reader(path: &Path) -> rusqlite::Result<Connection> {
     connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)
 }
 

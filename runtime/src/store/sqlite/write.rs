@@ -17,8 +17,8 @@ use countersign_core::time::Timestamp;
 use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Pulse, error, read};
-use crate::store::{CallWrite, Commit, Committed, DirectoryWrite, Durability, RunRow, StoreError};
+use super::{Pulse, error, keep, read};
+use crate::store::{CallWrite, Commit, Committed, DirectoryWrite, Durability, Keeping, RunRow, StoreError};
 
 /// The most commits in one transaction.
 const MOST_COMMITS: usize = 256;
@@ -166,6 +166,12 @@ impl Writer {
         let results = write_all(&connection, commits).map_err(|error| undo(Undone::Statement(error)))?;
         let changed = connection.total_changes() != before;
         execute(&connection, "COMMIT").map_err(|error| undo(Undone::NotCommitted(error)))?;
+        if commits
+            .iter()
+            .any(|it| matches!(it.keeping, Some(Keeping::Erase { .. })))
+        {
+            keep::forget(&connection);
+        }
         drop(connection);
         let done = results
             .iter()
@@ -268,6 +274,9 @@ fn write<'a>(
     if let Some(directory) = &commit.directory {
         write_directory(connection, tenant, directory)?;
     }
+    if let Some(keeping) = &commit.keeping {
+        keep::write(connection, tenant, keeping)?;
+    }
     for (draft, entry) in commit.records.iter().zip(&entries) {
         for blob in &draft.blobs {
             write_blob(connection, tenant, blob)?;
@@ -328,6 +337,11 @@ fn as_assumed(connection: &Connection, commit: &Commit) -> Result<bool, Refused>
         {
             return Ok(false);
         }
+    }
+    if let Some(keeping) = &commit.keeping
+        && !keep::is_allowed(connection, &commit.tenant, keeping)?
+    {
+        return Ok(false);
     }
     if let Some(run) = &commit.run {
         let taken = connection
