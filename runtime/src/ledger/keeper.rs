@@ -19,7 +19,7 @@ use crate::store::{CheckpointRow, Commit, Committed, Durability, Keeping, Store}
 /// How many entries may be without a checkpoint while an engine runs.
 pub const EVERY_ENTRIES: u64 = 256;
 /// How long an entry may be without a checkpoint while an engine runs.
-pub const EVERY: Duration = Duration::from_secs(60);
+pub const EVERY: Duration = Duration::from_mins(1);
 
 /// How often is looked, besides being woken by a commit.
 const LOOK: Duration = Duration::from_secs(1);

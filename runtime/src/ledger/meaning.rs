@@ -202,9 +202,6 @@ impl Open {
                 self.by_requester(entry)?;
                 self.confirmed = true;
             }
-            "call.amended" | "call.answered" => {
-                self.by_requester(entry)?;
-            }
             "call.approved" => {
                 let by = self.by_another(entry)?;
                 let gate = entry
@@ -219,7 +216,7 @@ impl Open {
             "call.rejected" if self.phase == "approve" => {
                 self.by_another(entry)?;
             }
-            "call.rejected" => {
+            "call.rejected" | "call.amended" | "call.answered" => {
                 self.by_requester(entry)?;
             }
             "call.resolved" => {

@@ -2,6 +2,7 @@
 #![allow(clippy::unused_async, reason = "async tools are what is tested")]
 
 mod combinations;
+mod contradictions;
 mod crash;
 mod crowd;
 mod damage;

@@ -23,7 +23,7 @@ pub(super) fn is_allowed(
         Keeping::Erase { call, .. } => {
             let held = is_held(connection, tenant, Some(*call))? || is_held(connection, tenant, None)?;
             // Zeros over what is deleted, for the row of the call too, which is the first to be written.
-            connection.pragma_update_and_check(None, "secure_delete", !held, |_| Ok(()))?;
+            connection.pragma_update_and_check(None, "secure_delete", "ON", |_| Ok(()))?;
             Ok(!held)
         }
         Keeping::Lift { on } => is_held(connection, tenant, *on),
@@ -80,7 +80,7 @@ pub(super) fn forget(connection: &Connection) {
     if !matches!(done, Ok(false)) {
         tracing::warn!("erased data stays in the journal until no other process reads");
     }
-    let _ = connection.pragma_update_and_check(None, "secure_delete", false, |_| Ok(()));
+    let _ = connection.pragma_update_and_check(None, "secure_delete", "FAST", |_| Ok(()));
 }
 
 pub(super) fn last_checkpoint(
