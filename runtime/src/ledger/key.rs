@@ -243,10 +243,8 @@ mod tests {
         let log = TenantId::default();
         let note = key.sign(&log, &head(7)).unwrap();
         let theirs = signed_note::Note::from_bytes(note.to_string().as_bytes()).unwrap();
-        let verifier = StandardVerifier::new(&key.verifier(&log).to_string()).unwrap();
-        let (verified, _) = theirs
-            .verify(&VerifierList::new(vec![Box::new(verifier)]))
-            .unwrap();
+        let judge = StandardVerifier::new(&key.verifier(&log).to_string()).unwrap();
+        let (verified, _) = theirs.verify(&VerifierList::new(vec![Box::new(judge)])).unwrap();
         assert_eq!(verified.len(), 1);
         let signer = StandardSigner::new(&key.to_text()).unwrap();
         assert_eq!(signer.name(), key.name);
@@ -308,10 +306,10 @@ mod tests {
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt as _;
-            let mode = |bits| fs::set_permissions(&path, fs::Permissions::from_mode(bits)).unwrap();
+            let set_mode = |bits| fs::set_permissions(&path, fs::Permissions::from_mode(bits)).unwrap();
             assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
             for bits in [0o640, 0o604, 0o666] {
-                mode(bits);
+                set_mode(bits);
                 assert!(
                     SigningKey::open(&path)
                         .unwrap_err()
@@ -319,7 +317,7 @@ mod tests {
                         .contains("chmod 600")
                 );
             }
-            mode(0o600);
+            set_mode(0o600);
         }
         let text = fs::read_to_string(&path).unwrap();
         for place in 0..text.trim_end().len() {

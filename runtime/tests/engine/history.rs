@@ -1,11 +1,12 @@
 //! A log as long as one wishes: what a real engine recorded, again and again under other ids.
 
+use std::fmt::Write as _;
 use std::path::Path;
 
 use countersign::core::audit::Draft;
 use countersign::ledger::SigningKey;
 use countersign::prelude::*;
-use countersign::store::{Commit, Durability, EntryRow, Sqlite, Store};
+use countersign::store::{Commit, Durability, EntryRow, Sqlite};
 use countersign::testing::TestClock;
 use countersign::{CallId, TenantId, Timestamp};
 use serde_json::{Map, Value};
@@ -142,7 +143,7 @@ fn copy(pattern: &Map<String, Value>, round: usize) -> Draft {
     let mut fields = pattern.clone();
     if let Some(Value::String(call)) = fields.get_mut("call") {
         call.truncate(call.len() - 10);
-        call.push_str(&format!("{round:010}"));
+        let _ = write!(call, "{round:010}");
     }
     Draft {
         call: None,

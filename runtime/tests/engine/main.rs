@@ -7,6 +7,7 @@ mod crash;
 mod crowd;
 mod damage;
 mod disk;
+mod example;
 mod flows;
 mod history;
 mod inplace;
