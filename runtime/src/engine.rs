@@ -20,10 +20,12 @@ use crate::desk::Desk;
 use crate::directory::DirectoryCache;
 use crate::error::Error;
 use crate::invoke::States;
+use crate::lease::Leases;
 use crate::ledger::{Keeper, Signer, SigningKey};
 use crate::policy::Policy;
 use crate::registry::{Entry, Registry, Tier};
 use crate::store::{CallFilter, Store};
+use crate::turn::Recent;
 use crate::worker::Worker;
 
 /// How long a worker that says nothing is believed to be alive: ten seconds.
@@ -43,6 +45,8 @@ pub(crate) struct Inner {
     pub(crate) directory: DirectoryCache,
     pub(crate) worker: WorkerId,
     pub(crate) lease: Duration,
+    pub(crate) leases: Leases,
+    pub(crate) recent: Recent,
     pub(crate) hints: broadcast::Sender<CallId>,
     pub(crate) keeper: Option<Keeper>,
 }
@@ -274,10 +278,7 @@ impl Engine {
 
     /// The calls of a run, in the order they were opened; the first thousand of them.
     pub async fn calls_of(&self, run: RunId) -> Result<Vec<Call>, Error> {
-        let filter = CallFilter {
-            run: Some(run),
-            ..CallFilter::default()
-        };
+        let filter = CallFilter::OfRun(run);
         let rows = self
             .inner
             .store
@@ -404,6 +405,8 @@ impl EngineBuilder {
             clock: self.clock,
             directory,
             lease: self.lease,
+            leases: Leases::default(),
+            recent: Recent::default(),
             hints: broadcast::channel(HINTS).0,
         });
         let running = self.worker.then(|| {

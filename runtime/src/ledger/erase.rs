@@ -5,6 +5,7 @@
 //! every attempt. Those who may erase are not those who may lift a hold.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use countersign_core::actor::{Actor, OPERATOR};
 use countersign_core::audit::Draft;
@@ -108,10 +109,10 @@ impl Engine {
             let found = inner.words_of(call).await?;
             let stored = inner.store.call(&inner.tenant, call).await?;
             let stored = match stored {
-                Some(row) => {
+                Some(before) => {
                     let read =
-                        Call::from_text(&row.state).map_err(|source| Error::Call { id: call, source })?;
-                    Some((read, row.version))
+                        Call::from_text(&before.state).map_err(|source| Error::Call { id: call, source })?;
+                    Some((read, before))
                 }
                 None => None,
             };
@@ -126,11 +127,11 @@ impl Engine {
                     .map(Kept::Refused);
             }
             let blobs = found.len();
-            let write = stored.and_then(|(call, version)| {
+            let write = stored.and_then(|(call, before)| {
                 let erased = call.erased()?;
                 Some(CallWrite {
-                    row: row(&erased, version + 1),
-                    expected: Some(version),
+                    row: Arc::new(row(&erased, before.version + 1)),
+                    replaces: Some(Arc::new(before)),
                 })
             });
             let named: Vec<Value> = found.iter().map(|it| it.to_string().into()).collect();

@@ -15,6 +15,8 @@ use super::{LogSource, PAGE, Page, StoredHead};
 use crate::ledger::LedgerError;
 use crate::store::read_only;
 
+/// How many places of the table a log has.
+const PLACES: i64 = 1 << 40;
 /// How long to wait for a lock, which a reader rarely meets.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -39,6 +41,8 @@ pub struct SqliteLog {
     connection: Connection,
     place: String,
     log: String,
+    /// Where the entries of this log begin in the table.
+    first: i64,
 }
 
 impl SqliteLog {
@@ -63,13 +67,14 @@ impl SqliteLog {
         let connection = read_only(path).map_err(failed)?;
         connection.busy_timeout(PATIENCE).map_err(failed)?;
         connection.execute_batch("BEGIN").map_err(failed)?;
-        let source = Self {
+        let mut source = Self {
             connection,
             place: path.display().to_string(),
             log: log.to_string(),
+            first: 0,
         };
         // Takes the snapshot, and finds out whether this is a store at all.
-        source.ask(|it| it.query_row("SELECT count(*) FROM log_head", [], |_| Ok(())))?;
+        source.first = source.ask(|it| first(it, &source.log))?;
         Ok(source)
     }
 
@@ -84,6 +89,23 @@ impl SqliteLog {
 impl std::fmt::Debug for SqliteLog {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "SqliteLog({}, {})", self.place, self.log)
+    }
+}
+
+/// The first place of a log, also where somebody has deleted its head: then every entry is looked at.
+fn first(connection: &Connection, log: &str) -> rusqlite::Result<i64> {
+    let by_head = connection
+        .query_row("SELECT first FROM log_head WHERE log_id = ?1", [log], |row| {
+            Ok(number(row.get_ref(0)?))
+        })
+        .optional()?;
+    match by_head {
+        Some(first) => Ok(first),
+        None => connection.query_row(
+            "SELECT coalesce(min(place - seq), 0) FROM audit_entry WHERE log_id = ?1",
+            [log],
+            |row| Ok(number(row.get_ref(0)?)),
+        ),
     }
 }
 
@@ -124,13 +146,24 @@ impl LogSource for SqliteLog {
         page.clear();
         self.ask(|connection| {
             let mut statement = connection.prepare_cached(
-                "SELECT seq, leaf, entry FROM audit_entry WHERE log_id = ?1 AND seq >= ?2 ORDER BY seq LIMIT ?3",
+                "SELECT seq, leaf, entry, place - seq FROM audit_entry
+                 WHERE place BETWEEN ?2 AND ?3 AND log_id = ?1 ORDER BY place LIMIT ?4",
             )?;
+            let (start, end) = (
+                self.first.saturating_add(from.max(0)),
+                self.first.saturating_add(PLACES - 1),
+            );
             let limit = i64::try_from(PAGE).unwrap_or(i64::MAX);
-            let mut rows = statement.query(params![self.log, from, limit])?;
+            let mut rows = statement.query(params![self.log, start, end, limit])?;
             while let Some(row) = rows.next()? {
                 let leaf = bytes(row.get_ref(1)?);
-                page.push(number(row.get_ref(0)?), Some(leaf), bytes(row.get_ref(2)?));
+                // An entry in the place of another is one that nobody finds by its number.
+                let seq = if number(row.get_ref(3)?) == self.first {
+                    number(row.get_ref(0)?)
+                } else {
+                    -1
+                };
+                page.push(seq, Some(leaf), bytes(row.get_ref(2)?));
             }
             Ok(())
         })
