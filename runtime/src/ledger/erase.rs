@@ -266,6 +266,7 @@ impl Inner {
             descriptor: None,
             directory: None,
             assumed_directory: Some(revision),
+            grant: None,
             records,
             keeping,
             durability: Durability::Disk,

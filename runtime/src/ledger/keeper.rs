@@ -75,6 +75,7 @@ impl Signer {
                 descriptor: None,
                 directory: None,
                 assumed_directory: None,
+                grant: None,
                 records: Vec::new(),
                 keeping: Some(Keeping::Checkpoint(CheckpointRow {
                     size: head.size(),

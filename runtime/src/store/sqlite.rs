@@ -9,6 +9,7 @@
 //! do not work over NFS or SMB, and several machines need another store.
 
 mod error;
+mod grant;
 mod keep;
 mod open;
 mod pen;
@@ -27,12 +28,13 @@ use std::thread::JoinHandle;
 use async_trait::async_trait;
 use countersign_core::audit::{Blob, Frontier};
 use countersign_core::digest::Digest;
-use countersign_core::id::{CallId, RunId, TenantId};
+use countersign_core::id::{CallId, GrantId, RunId, TenantId};
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{
-    CallFilter, CallRow, CheckpointRow, Commit, Committed, Directory, EntryRow, RunRow, Store, StoreError,
+    CallFilter, CallRow, CheckpointRow, Commit, Committed, Directory, EntryRow, GrantFilter, GrantRow,
+    RunRow, Store, StoreError,
 };
 pub(crate) use open::reader as read_only;
 use pen::{Job, Pen};
@@ -295,6 +297,30 @@ impl Store for Sqlite {
     ) -> Result<Vec<CallRow>, StoreError> {
         let (tenant, filter) = (tenant.clone(), filter.clone());
         self.ask(move |connection| read::calls(connection, &tenant, &filter, after, limit))
+            .await
+    }
+
+    async fn count(&self, tenant: &TenantId, topic: &str, most: usize) -> Result<usize, StoreError> {
+        let (tenant, topic) = (tenant.clone(), topic.to_owned());
+        self.look_up(move |connection| read::count(connection, &tenant, &topic, most))
+            .await
+    }
+
+    async fn grant(&self, tenant: &TenantId, id: GrantId) -> Result<Option<GrantRow>, StoreError> {
+        let tenant = tenant.clone();
+        self.look_up(move |connection| grant::one(connection, &tenant, id))
+            .await
+    }
+
+    async fn grants(
+        &self,
+        tenant: &TenantId,
+        filter: &GrantFilter,
+        before: Option<GrantId>,
+        limit: usize,
+    ) -> Result<Vec<GrantRow>, StoreError> {
+        let (tenant, filter) = (tenant.clone(), filter.clone());
+        self.look_up(move |connection| grant::list(connection, &tenant, &filter, before, limit))
             .await
     }
 

@@ -63,6 +63,12 @@ impl Call {
             "args": digest(&format!("args {seal}")), "gates": digest("gates"),
             "policy": {"rules": digest("rules"), "needed": needed, "had": []},
         }));
+        if !matches!(kind, "call.opened" | "call.refused") {
+            fields.insert("was".to_owned(), digest("state before"));
+        }
+        if phase != "closed" && kind != "call.refused" {
+            fields.insert("is".to_owned(), digest("state after"));
+        }
         fields.extend(with(more));
         fields
     }
@@ -278,6 +284,52 @@ fn executed() -> Vec<Map<String, Value>> {
     entries
 }
 
+/// A confirmation that is remembered, and passes another one.
+fn remembered() -> Vec<Map<String, Value>> {
+    let grant = "grant_01jd3w0000example0000000000";
+    let made = Call::new(9, json!(["confirmation"]));
+    let passed = Call::new(10, json!(["confirmation"]));
+    let about = |kind: &str, more: Value| {
+        with(and(
+            json!({"kind": kind, "grant": grant, "terms": digest("terms"), "tool": "issue_refund", "requester": "alice",
+                "call": "call_01jd3w0000example0000000009", "left": 2}),
+            more,
+        ))
+    };
+    let who = json!({"id": "alice", "kind": "person", "auth": "asserted-library"});
+    vec![
+        made.is(
+            "call.opened",
+            "confirm",
+            json!({"actor": alice(), "shown": digest("shown")}),
+        ),
+        made.is(
+            "call.confirmed",
+            "cleared",
+            and(on(&alice(), 1), json!({"remembered": grant})),
+        ),
+        about(
+            "grant.made",
+            json!({"descriptor": digest("descriptor"), "which": "exact", "scope": {"run": "run_01jd3w0000example0000000009"},
+            "requirement": "req_01jd3w0000example0000000009_0000000000000000000example"}),
+        ),
+        passed.is(
+            "call.opened",
+            "cleared",
+            json!({"actor": alice(), "shown": digest("shown"), "passed_by": grant}),
+        ),
+        about(
+            "grant.used",
+            json!({"used_by": "call_01jd3w0000example0000000010", "left": 1}),
+        ),
+        about(
+            "grant.refused",
+            json!({"actor": {"id": "mallory", "kind": "person", "auth": "asserted-library"}, "refusal": "not_allowed", "left": 1}),
+        ),
+        about("grant.revoked", json!({"actor": who, "left": 0})),
+    ]
+}
+
 /// What is no step of a gated call.
 fn beside() -> Vec<Map<String, Value>> {
     let who = |id: &str, kind: &str| json!({"id": id, "kind": kind, "auth": "asserted-library"});
@@ -328,7 +380,15 @@ fn all() -> Vec<Map<String, Value>> {
         "kind": "policy.changed", "before": digest("no policy"), "after": digest("policy"), "policy": digest("text"),
         "actors": {"added": ["alice", "bob", "erin"], "removed": [], "changed": []},
     }));
-    [vec![changed], decided(), filled(), executed(), beside()].concat()
+    [
+        vec![changed],
+        decided(),
+        filled(),
+        executed(),
+        remembered(),
+        beside(),
+    ]
+    .concat()
 }
 
 /// The export of an engine that has recorded all of it.
@@ -362,6 +422,7 @@ async fn exported(dir: &Path) -> PathBuf {
             assumed_directory: None,
             records: vec![draft(fields)],
             keeping: None,
+            grant: None,
             durability: Durability::Disk,
         };
         engine.store().commit(commit).await.unwrap();

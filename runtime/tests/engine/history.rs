@@ -130,6 +130,7 @@ pub(crate) async fn prolong(engine: &Engine, records: usize, every: usize) {
             assumed_directory: None,
             records: copies.by_ref().take(more).collect(),
             keeping: None,
+            grant: None,
             durability: Durability::Disk,
         };
         engine.store().commit(commit).await.expect("written");

@@ -4,10 +4,10 @@ use async_trait::async_trait;
 use countersign::core::audit::{Blob, Frontier};
 use countersign::core::id::TenantId;
 use countersign::store::{
-    CallFilter, CallRow, CheckpointRow, Commit, Committed, Directory, EntryRow, RunRow, Sqlite, Store,
-    StoreError,
+    CallFilter, CallRow, CheckpointRow, Commit, Committed, Directory, EntryRow, GrantFilter, GrantRow,
+    RunRow, Sqlite, Store, StoreError,
 };
-use countersign::{CallId, Digest, RunId};
+use countersign::{CallId, Digest, GrantId, RunId};
 
 /// What happens before a real store is asked.
 #[async_trait]
@@ -47,6 +47,27 @@ impl<G: Guard> Store for Guarded<G> {
     ) -> Result<Vec<CallRow>, StoreError> {
         self.guard.read("calls").await?;
         self.store.calls(tenant, filter, after, limit).await
+    }
+
+    async fn count(&self, tenant: &TenantId, topic: &str, most: usize) -> Result<usize, StoreError> {
+        self.guard.read("count").await?;
+        self.store.count(tenant, topic, most).await
+    }
+
+    async fn grant(&self, tenant: &TenantId, id: GrantId) -> Result<Option<GrantRow>, StoreError> {
+        self.guard.read("grant").await?;
+        self.store.grant(tenant, id).await
+    }
+
+    async fn grants(
+        &self,
+        tenant: &TenantId,
+        filter: &GrantFilter,
+        before: Option<GrantId>,
+        limit: usize,
+    ) -> Result<Vec<GrantRow>, StoreError> {
+        self.guard.read("grants").await?;
+        self.store.grants(tenant, filter, before, limit).await
     }
 
     async fn run(&self, tenant: &TenantId, id: RunId) -> Result<Option<RunRow>, StoreError> {

@@ -2,5 +2,6 @@
 
 mod answers;
 mod program;
+mod remembered;
 mod safety;
 mod story;
