@@ -6,6 +6,7 @@
 
 #[cfg(any(test, feature = "testing"))]
 pub mod conformance;
+mod keeping;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 
@@ -18,6 +19,7 @@ use countersign_core::id::{ActorId, CallId, GrantId, RunId, TenantId, ToolName};
 use countersign_core::time::Timestamp;
 use tokio::sync::watch;
 
+pub use keeping::{CheckpointRow, Keeping};
 #[cfg(feature = "sqlite")]
 pub(crate) use sqlite::read_only;
 #[cfg(feature = "sqlite")]
@@ -82,55 +84,6 @@ pub struct Commit {
     pub keeping: Option<Keeping>,
     /// Whether to wait until it is on the disk.
     pub durability: Durability,
-}
-
-/// What is done to the data that is kept beside calls and records.
-///
-/// ```
-/// use countersign::store::Keeping;
-///
-/// let hold = Keeping::Hold { on: None }; // of the whole log
-/// assert_ne!(hold, Keeping::Lift { on: None });
-/// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Keeping {
-    /// Keeps a signed checkpoint of the log. Of two for the same size, the first one stays.
-    ///
-    /// Acknowledged when everything that the checkpoint is about is on the disk.
-    Checkpoint(CheckpointRow),
-    /// Deletes the blobs of a call for good. A [`Conflict`](Committed::Conflict) under a hold.
-    Erase {
-        /// Whose.
-        call: CallId,
-        /// Which.
-        blobs: Vec<Digest>,
-    },
-    /// Forbids to erase the blobs of a call, or any if no call is named.
-    Hold {
-        /// Which call.
-        on: Option<CallId>,
-    },
-    /// Ends a hold. A [`Conflict`](Committed::Conflict) if there is none.
-    Lift {
-        /// Of which call.
-        on: Option<CallId>,
-    },
-}
-
-/// A signed checkpoint as it is kept.
-///
-/// ```
-/// use countersign::store::CheckpointRow;
-///
-/// let row = CheckpointRow { size: 256, note: "…".to_owned() };
-/// assert_eq!(row.size, 256);
-/// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CheckpointRow {
-    /// How many entries the log had.
-    pub size: u64,
-    /// The signed note.
-    pub note: String,
 }
 
 /// How safe a commit must be before it is acknowledged.

@@ -439,8 +439,7 @@ async fn exported(dir: &Path) -> PathBuf {
 
 /// The id of the example's key, as C2SP `signed-note` has it.
 fn ed25519_id(name: &str) -> String {
-    let secret: Vec<u8> = (0..32).collect();
-    let seed: [u8; 32] = secret.try_into().unwrap();
+    let seed = std::array::from_fn(|it| u8::try_from(it).unwrap());
     let public = ed25519_dalek::SigningKey::from_bytes(&seed)
         .verifying_key()
         .to_bytes();
@@ -597,8 +596,5 @@ async fn the_example_has_the_fields_of_what_is_recorded() {
 fn write_key(path: &Path, text: &str) {
     std::fs::write(path, text).unwrap();
     #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt as _;
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
-    }
+    std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
 }
