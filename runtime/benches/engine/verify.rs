@@ -20,6 +20,9 @@ fn found(path: &Path, request: &Request) -> countersign::ledger::Report {
 }
 
 pub(crate) fn all(criterion: &mut Criterion) {
+    if !crate::is_wanted("verify") {
+        return;
+    }
     let tokio = tokio::runtime::Runtime::new().expect("a runtime");
     let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a directory");
     let path = dir.path().join("countersign.db");
