@@ -9,6 +9,7 @@
 
 mod answer;
 mod decide;
+mod erase;
 mod event;
 mod execute;
 mod gating;
@@ -32,7 +33,8 @@ pub use event::{Claim, Effect, Event, Judgement, Reporter, Resolution};
 pub use open::{Opening, Release};
 pub use phase::{From, Outcome, Phase, Source, Vote};
 pub use seal::Seal;
-pub use shadow::{Shadow, ShadowError};
+use seal::Told;
+pub use shadow::{Shadow, ShadowError, may_follow};
 
 use crate::actor::ActingAgent;
 use crate::audit::Draft;
@@ -139,6 +141,8 @@ pub struct Call {
     /// The grant that passed the confirmation under the seal of now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     granted: Option<GrantId>,
+    #[serde(skip)]
+    told: Told,
 }
 
 /// A decision that was accepted, to recognise the same one again.
@@ -185,7 +189,7 @@ impl Call {
         let now = now.max(self.updated);
         let before = self.updated;
         self.updated = now;
-        let was = self.state();
+        let was = self.told.take().or_else(|| self.state());
         let mut step = self.stepped(event, now);
         if let Answer::Refused(_) | Answer::Repeated = step.answer {
             step.call.updated = before;

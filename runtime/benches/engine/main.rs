@@ -6,9 +6,18 @@
 
 mod cycle;
 mod dispatch;
+#[path = "../../tests/engine/history.rs"]
+mod history;
 mod registry;
+mod verify;
 
 use criterion::{criterion_group, criterion_main};
 
-criterion_group!(benches, dispatch::all, registry::all, cycle::all);
+/// Whether the command line asks for these benchmarks: some are dear to prepare.
+fn is_wanted(name: &str) -> bool {
+    let filter = std::env::args().skip(1).find(|it| !it.starts_with('-'));
+    filter.is_none_or(|it| it.contains(name) || name.contains(&it))
+}
+
+criterion_group!(benches, dispatch::all, registry::all, cycle::all, verify::all);
 criterion_main!(benches);
