@@ -139,11 +139,11 @@ impl Condition {
         }
     }
 
-    fn new(text: &str, pointer: &str, test: Test) -> Self {
+    fn new(text: &str, pointer: &str, demand: Test) -> Self {
         Self {
             text: text.to_owned(),
             pointer: pointer.to_owned(),
-            test,
+            test: demand,
         }
     }
 
