@@ -24,6 +24,7 @@ use crate::invoke::{self, Panicked};
 use crate::judge::{can_be_met, judge};
 use crate::registry::{Entry, Tier};
 use crate::store::{CallWrite, Commit, Committed, Durability, RunRow};
+use crate::trace;
 use crate::turn::row;
 
 /// The arguments of a call: JSON text, or a value.
@@ -233,7 +234,12 @@ impl Future for CallFuture<'_> {
                 let State::InPlace { entry, call } = std::mem::replace(&mut self.0, State::Gone) else {
                     return Poll::Pending;
                 };
-                Poll::Ready(in_place(entry, &call))
+                // Nobody listening is the usual case, and must cost nothing.
+                Poll::Ready(if trace::is_on() {
+                    traced_in_place(entry, &call)
+                } else {
+                    in_place(entry, &call, None)
+                })
             }
             // Polled after it was ready; a future may do anything then but harm.
             State::Gone => Poll::Pending,
@@ -265,7 +271,18 @@ fn anonymous() -> ActorId {
     ActorId::new("anonymous").unwrap_or_else(|_| unreachable!("a constant name"))
 }
 
-fn in_place(entry: &Entry, call: &CallBuilder<'_>) -> Result<Called, Error> {
+#[cold]
+fn traced_in_place(entry: &Entry, call: &CallBuilder<'_>) -> Result<Called, Error> {
+    let inner = &call.engine.inner;
+    let id = inner.new_call_id();
+    let run = || in_place(entry, call, Some(id));
+    match trace::Execution::in_place(inner, entry, &call.arguments.0, id) {
+        Some(traced) => traced.watch_in_place(run),
+        None => run(),
+    }
+}
+
+fn in_place(entry: &Entry, call: &CallBuilder<'_>, id: Option<CallId>) -> Result<Called, Error> {
     let Body::Sync(body) = entry.definition().body else {
         return Err(call.unknown());
     };
@@ -274,7 +291,7 @@ fn in_place(entry: &Entry, call: &CallBuilder<'_>) -> Result<Called, Error> {
     let scope = InPlace {
         inner: &call.engine.inner,
         by: call.by.map(Identity::id),
-        id: None,
+        id,
     };
     match invoke::run_in_place(|| body(text, &scope)) {
         Ok(said) => returned(said),
@@ -379,6 +396,7 @@ async fn gated(entry: &Entry, call: CallBuilder<'_>) -> Result<Called, Error> {
         }
         refresh = true;
     };
+    trace::opened(&opened);
     let id = *opened.id();
     match opened.phase() {
         Phase::Closed { outcome } => Ok(Called::Done(outcome.clone())),

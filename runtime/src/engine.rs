@@ -43,6 +43,8 @@ pub(crate) struct Inner {
     pub(crate) worker: WorkerId,
     pub(crate) lease: Duration,
     pub(crate) hints: broadcast::Sender<CallId>,
+    /// Whether traces hold arguments and results.
+    pub(crate) trace_content: bool,
 }
 
 /// Opens calls. Cheap to clone; all clones are the same engine.
@@ -124,6 +126,7 @@ pub struct EngineBuilder {
     policy: Option<Policy>,
     worker: bool,
     lease: Duration,
+    trace_content: bool,
 }
 
 impl Engine {
@@ -138,6 +141,7 @@ impl Engine {
             policy: None,
             worker: true,
             lease: LEASE,
+            trace_content: false,
         }
     }
 
@@ -348,6 +352,13 @@ impl EngineBuilder {
         self
     }
 
+    /// Whether traces hold arguments, results and the words of errors; no unless said. `#[arg(secret)]` values
+    /// are replaced even then. See [`trace`](crate::trace).
+    pub fn trace_content(mut self, content: bool) -> Self {
+        self.trace_content = content;
+        self
+    }
+
     /// Checks that everything fits together, loads the policy and starts the worker. Must be called within
     /// a tokio runtime.
     ///
@@ -381,6 +392,7 @@ impl EngineBuilder {
             directory,
             lease: self.lease,
             hints: broadcast::channel(HINTS).0,
+            trace_content: self.trace_content,
         });
         let running = self.worker.then(|| {
             let (stop, stopped) = watch::channel(false);

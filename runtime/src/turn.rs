@@ -10,6 +10,7 @@ use crate::engine::Inner;
 use crate::error::Error;
 use crate::identity::Identity;
 use crate::store::{CallRow, CallWrite, Commit, Committed, Durability};
+use crate::trace;
 
 /// How often a commit may lose against others before something must be wrong.
 const MOST_TRIES: usize = 10_000;
@@ -104,6 +105,7 @@ impl Inner {
                 return Ok(Turned { loaded, answer });
             }
             let version = loaded.version + 1;
+            let traced = trace::step(record.as_ref());
             let commit = Commit {
                 tenant: self.tenant.clone(),
                 time: now,
@@ -119,6 +121,9 @@ impl Inner {
                 durability: Durability::Disk,
             };
             if let Committed::Done { .. } = self.store.commit(commit).await? {
+                if let Some(step) = traced {
+                    trace::moved(&loaded.call, &call, &step, now);
+                }
                 return Ok(Turned {
                     loaded: Loaded { call, version },
                     answer,

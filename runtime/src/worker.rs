@@ -22,6 +22,7 @@ use crate::error::Error;
 use crate::invoke::{self, Ended, OwnedScope};
 use crate::registry::Entry;
 use crate::store::CallFilter;
+use crate::trace::Execution;
 use crate::turn::{Loaded, Move};
 
 /// How many calls one worker runs at once.
@@ -369,7 +370,9 @@ impl Worker {
         };
         let arguments = call.arguments().to_string();
         let renewing = Renewing(tokio::spawn(renew(self.0.clone(), *call.id(), claim)));
-        let ended = invoke::run(entry.definition(), arguments, scope, entry.descriptor().timeout).await;
+        let traced = Execution::gated(inner, entry, call).await;
+        let running = invoke::run(entry.definition(), arguments, scope, entry.descriptor().timeout);
+        let ended = Execution::watch(traced, running).await;
         drop(renewing);
         let event = match ended {
             Ended::Returned(result) => Event::Returned { claim, result },

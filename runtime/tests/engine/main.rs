@@ -15,4 +15,6 @@ mod redeploy;
 mod start;
 mod stores;
 mod story;
+mod trace_file;
+mod traces;
 mod world;
