@@ -21,6 +21,8 @@
 #[cfg(feature = "traces")]
 mod file;
 mod masked;
+#[cfg(feature = "otlp")]
+mod otlp;
 #[cfg(feature = "traces")]
 mod recorder;
 
@@ -43,6 +45,8 @@ use crate::invoke::Ended;
 use crate::registry::Entry;
 #[cfg(feature = "traces")]
 pub use file::{Summary, TraceFile, TraceFileBuilder, Traces, TracesError};
+#[cfg(feature = "otlp")]
+pub use otlp::{Otlp, OtlpError};
 #[cfg(feature = "traces")]
 pub use recorder::{Recorder, Sink, SpanId, TraceId, TracedSpan};
 
