@@ -4,3 +4,4 @@ mod answers;
 mod program;
 mod safety;
 mod story;
+mod traces;
