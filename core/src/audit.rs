@@ -5,6 +5,13 @@
 //! What a newcomer would get wrong: an entry holds no personal data. Arguments, reasons and results
 //! are [`Blob`]s beside the log, bound by a keyed commitment, so that they can be erased.
 
+pub mod note;
+mod proof;
+mod receipt;
+
+pub use proof::{Prover, is_consistent, root_of_inclusion};
+pub use receipt::{Receipt, ReceiptError};
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
