@@ -75,7 +75,7 @@ mod tests {
         let secret = ["token", "pins"];
         assert_eq!(
             arguments(text_of, &secret).unwrap(),
-            r#"{"to":"bob","token":"***","pins":"***"}"#
+            r#"{"pins":"***","to":"bob","token":"***"}"#
         );
         let secrets = values(text_of, &secret);
         let said = text(r#"{"echo":"s3c\"ret 123456 qqq bob"} s3c"ret"#, &secrets);
