@@ -235,11 +235,16 @@ impl Future for CallFuture<'_> {
                     return Poll::Pending;
                 };
                 // Nobody listening is the usual case, and must cost nothing.
-                Poll::Ready(if trace::is_on() {
-                    traced_in_place(entry, &call)
+                let traced = if trace::is_on() {
+                    traced(entry, &call)
                 } else {
-                    in_place(entry, &call, None)
-                })
+                    None
+                };
+                let called = in_place(entry, &call, traced.as_ref().map(|it| it.id));
+                if let Some(traced) = traced {
+                    traced.end(&called);
+                }
+                Poll::Ready(called)
             }
             // Polled after it was ready; a future may do anything then but harm.
             State::Gone => Poll::Pending,
@@ -272,14 +277,8 @@ fn anonymous() -> ActorId {
 }
 
 #[cold]
-fn traced_in_place(entry: &Entry, call: &CallBuilder<'_>) -> Result<Called, Error> {
-    let inner = &call.engine.inner;
-    let id = inner.new_call_id();
-    let run = || in_place(entry, call, Some(id));
-    match trace::Execution::in_place(inner, entry, &call.arguments.0, id) {
-        Some(traced) => traced.watch_in_place(run),
-        None => run(),
-    }
+fn traced(entry: &Entry, call: &CallBuilder<'_>) -> Option<Box<trace::Entered>> {
+    trace::Execution::enter(&call.engine.inner, entry, &call.arguments.0)
 }
 
 fn in_place(entry: &Entry, call: &CallBuilder<'_>, id: Option<CallId>) -> Result<Called, Error> {

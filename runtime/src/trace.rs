@@ -36,7 +36,9 @@ use countersign_core::requirement::{Requirement, RequirementKind};
 use countersign_core::time::Timestamp;
 use serde_json::Value;
 use tracing::field::Empty;
-use tracing::{Instrument as _, Span};
+use tracing::level_filters::LevelFilter;
+use tracing::span::EnteredSpan;
+use tracing::{Instrument as _, Level, Span};
 
 use crate::call::Called;
 use crate::engine::Inner;
@@ -63,7 +65,14 @@ const PAGE: usize = 1000;
 /// Whether anybody listens. Without a subscriber, one comparison.
 #[inline]
 pub(crate) fn is_on() -> bool {
-    tracing::span_enabled!(target: TARGET, tracing::Level::INFO)
+    LevelFilter::current() >= Level::INFO && is_listened_to()
+}
+
+/// The rest of the question, apart from what every call pays.
+#[cold]
+#[inline(never)]
+fn is_listened_to() -> bool {
+    tracing::span_enabled!(target: TARGET, Level::INFO)
 }
 
 /// The execution of a function. Dropped before it was told how that ended, it was given up.
@@ -156,18 +165,15 @@ impl Execution {
         ended
     }
 
-    /// The same for a sync function in place.
-    pub(crate) fn watch_in_place(self, run: impl FnOnce() -> Result<Called, Error>) -> Result<Called, Error> {
-        let called = self.span.in_scope(run);
-        match &called {
-            Ok(Called::Done(Outcome::Failed { error, effect, .. })) => {
-                self.failed(effect_word(*effect), error);
-            }
-            Ok(Called::Done(Outcome::Returned { result, .. })) => self.returned(result),
-            Ok(_) => self.returned("null"),
-            Err(error) => self.failed("not_started", &error.to_string()),
-        }
-        called
+    /// Goes into the span of a sync function that runs in place.
+    pub(crate) fn enter(inner: &Inner, entry: &Entry, arguments: &str) -> Option<Box<Entered>> {
+        let id = inner.new_call_id();
+        let execution = Self::in_place(inner, entry, arguments, id)?;
+        Some(Box::new(Entered {
+            id,
+            span: execution.span.clone().entered(),
+            execution,
+        }))
     }
 
     fn returned(mut self, result: &str) {
@@ -186,6 +192,29 @@ impl Execution {
         if let Some(secrets) = &self.content {
             self.span
                 .record("otel.status_description", masked::text(error, secrets));
+        }
+    }
+}
+
+/// The execution of a sync function, from within.
+pub(crate) struct Entered {
+    /// Under which the function knows itself.
+    pub(crate) id: CallId,
+    span: EnteredSpan,
+    execution: Execution,
+}
+
+impl Entered {
+    /// Comes out of it.
+    pub(crate) fn end(self, called: &Result<Called, Error>) {
+        drop(self.span.exit());
+        match called {
+            Ok(Called::Done(Outcome::Failed { error, effect, .. })) => {
+                self.execution.failed(effect_word(*effect), error);
+            }
+            Ok(Called::Done(Outcome::Returned { result, .. })) => self.execution.returned(result),
+            Ok(_) => self.execution.returned("null"),
+            Err(error) => self.execution.failed("not_started", &error.to_string()),
         }
     }
 }
