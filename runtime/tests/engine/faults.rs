@@ -19,6 +19,7 @@ use tokio::sync::Notify;
 use crate::crash::live;
 use crate::flows::{self, Acks, Flow, Ledger, calls, count, prepared, records, settle, sqlite};
 use crate::stores::{Guard, Guarded};
+use crate::traces::Seen;
 use crate::world::{code, who};
 
 /// Which call fails. Shared with the store of the engine that it is planted in.
@@ -179,6 +180,8 @@ async fn everywhere<P: Future<Output = bool>>(what: &str, play: impl Fn(usize, b
 
 async fn flow(flow: Flow, at: usize, after: bool) -> bool {
     let scene = Scene::new(at, after).await;
+    // A trace reads records too; if it cannot, nothing else may notice.
+    let (_seen, _listening) = Seen::listen();
     let acks = Acks::default();
     let engine = flows::engine(scene.faulty(), scene.clock.clone(), &scene.ledger, false).await;
     scene.arm();
