@@ -130,7 +130,7 @@ impl Draft {
         let fields = fields.filter(|(name, _)| own.iter().all(|(own, _)| own != name));
         let text = Canonical::of_members(fields.chain(own))
             .map_err(|error| EntryError(error.to_string()))?
-            .to_string();
+            .into_string();
         if text.len() > MOST_ENTRY_BYTES {
             return Err(EntryError(format!(
                 "{} bytes are more than {MOST_ENTRY_BYTES}",

@@ -111,6 +111,10 @@ impl Canonical {
         &self.0
     }
 
+    pub(crate) fn into_string(self) -> String {
+        self.0.into_string()
+    }
+
     /// The value.
     pub fn value(&self) -> Value {
         // It was read as JSON when it was made.

@@ -66,11 +66,11 @@ impl Digest {
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // One piece of text: digests are written by the dozen for every record.
-        let mut text = String::with_capacity(64);
-        for byte in self.0 {
-            text.extend([byte >> 4, byte & 15].map(|it| char::from_digit(it.into(), 16).unwrap_or('0')));
+        let mut text = [0; 64];
+        for (pair, byte) in text.as_chunks_mut().0.iter_mut().zip(self.0) {
+            *pair = [byte >> 4, byte & 15].map(|it| if it < 10 { b'0' + it } else { b'a' + it - 10 });
         }
-        f.write_str(&text)
+        f.write_str(str::from_utf8(&text).unwrap_or_default())
     }
 }
 

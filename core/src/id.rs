@@ -27,9 +27,11 @@ const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 
 fn write_base32(value: u128, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let digit = |place: u32| usize::try_from((value >> (place * 5)) & 31).unwrap_or(0);
-    let letter = |place| ALPHABET.get(digit(place)).copied().map_or('0', char::from);
-    let text: String = (0..26).rev().map(letter).collect();
-    f.write_str(&text)
+    let mut text = [b'0'; 26];
+    for (letter, place) in text.iter_mut().zip((0..26).rev()) {
+        *letter = ALPHABET.get(digit(place)).copied().unwrap_or(b'0');
+    }
+    f.write_str(str::from_utf8(&text).unwrap_or_default())
 }
 
 fn read_base32(text: &str) -> Option<u128> {

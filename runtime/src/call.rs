@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::future::IntoFuture;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use countersign_core::actor::{ActingAgent, Actor, Kind};
@@ -23,9 +24,9 @@ use crate::identity::Identity;
 use crate::invoke::{self, Panicked};
 use crate::judge::{can_be_met, judge};
 use crate::registry::{Entry, Tier};
-use crate::store::{CallWrite, Commit, Committed, Durability, RunRow};
+use crate::store::{CallRow, CallWrite, Commit, Committed, Durability, RunRow};
 use crate::trace;
-use crate::turn::row;
+use crate::turn::{Loaded, row};
 
 /// The arguments of a call: JSON text, or a value.
 ///
@@ -383,15 +384,18 @@ async fn gated(entry: &Entry, call: CallBuilder<'_>) -> Result<Called, Error> {
         let agent = acting.map(|it| directory.agent(it.id()));
         let opening = opening(inner, entry, &directory, &arguments, requester, agent)?;
         let step = Call::open(opening, inner.clock.now());
+        let row = Arc::new(row(&step.call, 0));
         let commit = opening_commit(
             inner,
             entry,
-            &step.call,
+            (&step.call, row.clone()),
             step.record.into_iter().collect(),
             directory.revision,
         );
         if let Committed::Done { .. } = inner.store.commit(commit).await? {
-            break step.call;
+            let loaded = Loaded { call: step.call, row };
+            inner.recent.put(&loaded);
+            break loaded.call;
         }
         refresh = true;
     };
@@ -415,7 +419,7 @@ async fn gated(entry: &Entry, call: CallBuilder<'_>) -> Result<Called, Error> {
 fn opening_commit(
     inner: &Inner,
     entry: &Entry,
-    call: &Call,
+    (call, row): (&Call, Arc<CallRow>),
     records: Vec<countersign_core::audit::Draft>,
     directory: u64,
 ) -> Commit {
@@ -428,10 +432,7 @@ fn opening_commit(
     Commit {
         tenant: inner.tenant.clone(),
         time: *call.opened(),
-        call: Some(CallWrite {
-            row: row(call, 0),
-            expected: None,
-        }),
+        call: Some(CallWrite { row, replaces: None }),
         run: Some(run),
         descriptor: Some((entry.digest(), entry.descriptor_text().to_owned())),
         directory: None,

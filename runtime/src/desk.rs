@@ -7,28 +7,30 @@
 //! A refused decision is committed too. "Somebody tried" is worth more than "nothing happened".
 
 mod decision;
+mod event;
 
 use std::borrow::Cow;
 use std::sync::Arc;
 
 use countersign_core::actor::Actor;
 use countersign_core::audit::Draft;
-use countersign_core::call::{Answer, Call, Code, Event, Phase, Refusal, Reporter, Resolution};
-use countersign_core::canonical::Canonical;
+use countersign_core::call::{Answer, Call, Code, Event, Phase, Refusal};
 use countersign_core::digest::Digest;
 use countersign_core::id::{CallId, RequirementId};
 use countersign_core::requirement::Requirement;
 use countersign_core::tool::Descriptor;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, json};
 
+use crate::agenda;
 use crate::directory::Directory;
 use crate::engine::{Inner, random_token};
 use crate::error::Error;
 use crate::identity::Identity;
 use crate::judge::regate;
-use crate::schema::Validator;
 use crate::store::{CallFilter, Commit, Durability, StoreError};
 use crate::turn::{Loaded, Move, Turned};
+
+use event::event;
 
 pub use decision::{Decision, Verdict};
 
@@ -128,23 +130,24 @@ impl Desk {
             }
             (None, _) => return Err(Error::NoRequester),
         };
-        let loaded = match inner.load(decision.on.call()).await {
-            Ok(loaded) => loaded,
-            Err(Error::UnknownCall(_)) => return inner.refuse_unknown(decision.on, &by).await,
-            Err(error) => return Err(error),
-        };
-        // Whatever is decided before the claim is compared with the records there. After it, or for a tool
-        // that nobody claims, this is the only look.
-        let loaded = match loaded.call.phase() {
-            Phase::Executing { .. } | Phase::External { .. } | Phase::InDoubt { .. } => {
-                inner.as_recorded(loaded).await?
+        let mut recent = inner.recent.take(decision.on.call());
+        let turned = loop {
+            let (loaded, is_recent) = match recent.take() {
+                Some(recent) => (recent, true),
+                None => match inner.load(decision.on.call()).await {
+                    Ok(loaded) => (loaded, false),
+                    Err(Error::UnknownCall(_)) => return inner.refuse_unknown(decision.on, &by).await,
+                    Err(error) => return Err(error),
+                },
+            };
+            let version = loaded.row.version;
+            let turned = Box::pin(inner.decided(loaded, &decision, &by)).await?;
+            // Only a commit shows that what this process wrote last is still the call of now.
+            if !is_recent || turned.loaded.row.version > version {
+                break turned;
             }
-            _ => loaded,
         };
-        // Roles are those of now, whoever changed them: a console may live for months.
-        inner.directory.refreshed(&*inner.store).await?;
-        let turned = inner.decided(loaded, &decision, &by).await?;
-        let turned = inner.after_decision(turned).await?;
+        let turned = Box::pin(inner.after_decision(turned)).await?;
         inner.hint(*turned.loaded.call.id());
         Ok(Decided {
             answer: turned.answer,
@@ -165,7 +168,6 @@ impl Desk {
     ) -> Result<Decided, Error> {
         let inner = &*self.0;
         let loaded = inner.load(call).await?;
-        inner.directory.refreshed(&*inner.store).await?;
         let turned = inner
             .turn(loaded, |_, directory| {
                 Ok(Move::Event(Event::Cancelled {
@@ -185,7 +187,6 @@ impl Desk {
     pub async fn issue_token(&self, call: CallId, by: &Identity) -> Result<Result<String, Refusal>, Error> {
         let inner = &*self.0;
         let loaded = inner.as_recorded(inner.load(call).await?).await?;
-        inner.directory.refreshed(&*inner.store).await?;
         let token = random_token();
         let hash = token_hash(&token);
         let turned = inner
@@ -246,13 +247,10 @@ impl Desk {
         let inner = &*self.0;
         let directory = inner.directory.refreshed(&*inner.store).await?;
         let actor = directory.actor(by);
-        let filter = CallFilter {
-            phases: vec!["input", "confirm", "approve", "external", "in_doubt"],
-            ..CallFilter::default()
-        };
+        let filter = CallFilter::WaitingFor(agenda::of(&actor));
         let mut found = Vec::new();
         let mut after = after;
-        // Other people's calls are passed over, so one page of the store may hold nothing for this actor.
+        // A member's own calls wait for his pool too and are passed over, so a page may hold nothing.
         loop {
             let rows = inner
                 .store
@@ -325,10 +323,20 @@ impl Inner {
     async fn decided(&self, mut loaded: Loaded, decision: &Decision, by: &Identity) -> Result<Turned, Error> {
         let descriptor = self.stored_descriptor(&loaded.call).await?;
         loop {
-            let mut tightens = false;
+            // Whatever is decided before the claim is compared with the records there. After it, or for a
+            // tool that nobody claims, this is the only look.
+            if is_past_claims(&loaded.call) {
+                loaded = self.as_recorded(loaded).await?;
+            }
+            let (mut tightens, mut first, mut unseen) = (false, true, false);
             let turned = self
                 .turn(loaded, |call, directory| {
                     tightens = false;
+                    // Overtaken: what is loaded now was not compared with its records.
+                    unseen = !std::mem::take(&mut first) && is_past_claims(call);
+                    if unseen {
+                        return Ok(Move::Leave);
+                    }
                     let actor = directory.actor(by);
                     let event = match event(call, decision, &actor, &descriptor, directory) {
                         Ok(event) => event,
@@ -347,10 +355,10 @@ impl Inner {
                     Ok(Move::Event(stricter.unwrap_or(event)))
                 })
                 .await?;
-            if !tightens {
+            if !tightens && !unseen {
                 return Ok(turned);
             }
-            // The policy got stricter, and that came first: the decision is now about an old seal.
+            // If the policy got stricter, that came first: the decision is now about an old seal.
             loaded = turned.loaded;
         }
     }
@@ -454,6 +462,14 @@ impl Inner {
     }
 }
 
+/// Whether nobody will compare this call with its records later.
+const fn is_past_claims(call: &Call) -> bool {
+    matches!(
+        call.phase(),
+        Phase::Executing { .. } | Phase::External { .. } | Phase::InDoubt { .. }
+    )
+}
+
 /// The tightening that must come first, if the policy of now demands more than what was frozen.
 pub(crate) fn stricter(call: &Call, directory: &Directory) -> Option<Event> {
     match call.phase() {
@@ -468,126 +484,4 @@ pub(crate) fn stricter(call: &Call, directory: &Directory) -> Option<Event> {
         | Phase::InDoubt { .. }
         | Phase::Closed { .. } => None,
     }
-}
-
-fn invalid(message: impl Into<String>) -> Refusal {
-    Refusal {
-        code: Code::InvalidInput,
-        message: message.into(),
-    }
-}
-
-fn canonical(value: &Value) -> Result<Canonical, Refusal> {
-    Canonical::of(value).map_err(|error| invalid(error.to_string()))
-}
-
-fn checked(validator: &Validator, value: &Value) -> Result<(), Refusal> {
-    validator
-        .check(value)
-        .map_err(|errors| invalid(errors.join("; ")))
-}
-
-/// The event that a decision asks for, or why it cannot be one.
-fn event(
-    call: &Call,
-    decision: &Decision,
-    by: &Actor,
-    descriptor: &Descriptor,
-    directory: &Directory,
-) -> Result<Event, Refusal> {
-    let (on, by, reason) = (decision.on, by.clone(), decision.reason.clone());
-    let resolved = |resolution| {
-        let reason = decision.reason.clone().unwrap_or_default();
-        Event::Resolved {
-            on,
-            by: by.clone(),
-            reason,
-            resolution,
-        }
-    };
-    Ok(match &decision.verdict {
-        Verdict::Confirm => Event::Confirmed { on, by, reason },
-        Verdict::Reject => Event::Rejected {
-            on,
-            by,
-            reason,
-            stop_run: false,
-        },
-        Verdict::Approve => Event::Approved { on, by, reason },
-        Verdict::Reask => Event::Reasked { on, by, reason },
-        Verdict::Retry => resolved(Resolution::Retry {
-            voters: Inner::voters(call, directory),
-        }),
-        Verdict::HandedOff => resolved(Resolution::HandedOff),
-        Verdict::Abandon => resolved(Resolution::Abandon),
-        Verdict::Done(result) => {
-            checked(&Validator::for_output(descriptor), result)?;
-            resolved(Resolution::Done {
-                result: canonical(result)?,
-            })
-        }
-        Verdict::Answer(answer) => Event::Answered {
-            on,
-            by,
-            answer: canonical(answer)?,
-        },
-        Verdict::Amend(arguments) => {
-            checked(&Validator::for_input(descriptor), arguments)?;
-            Event::Amended {
-                on,
-                by,
-                arguments: canonical(arguments)?,
-                reason,
-            }
-        }
-        Verdict::Fill(values) => Event::Filled {
-            on,
-            by,
-            arguments: filled(call, descriptor, values)?,
-        },
-        Verdict::Report(report) => Event::Reported {
-            on,
-            by: Reporter::Actor(by),
-            report: checked_report(descriptor, report)?,
-        },
-        Verdict::ReportWithToken(report, token) => {
-            let report = checked_report(descriptor, report)?;
-            Event::Reported {
-                on,
-                by: Reporter::Token(token_hash(token)),
-                report,
-            }
-        }
-    })
-}
-
-fn checked_report(
-    descriptor: &Descriptor,
-    report: &Result<Value, String>,
-) -> Result<Result<Canonical, String>, Refusal> {
-    match report {
-        Ok(result) => {
-            checked(&Validator::for_output(descriptor), result)?;
-            Ok(Ok(canonical(result)?))
-        }
-        Err(error) => Ok(Err(error.clone())),
-    }
-}
-
-/// The arguments with the asked fields filled in, and no others touched.
-fn filled(call: &Call, descriptor: &Descriptor, values: &Value) -> Result<Canonical, Refusal> {
-    let fields = call
-        .gates()
-        .user_input
-        .as_ref()
-        .map(|it| it.fields.as_slice())
-        .unwrap_or_default();
-    checked(&Validator::for_fields(descriptor, fields), values)?;
-    let mut arguments = call.arguments().value();
-    if let (Some(arguments), Some(values)) = (arguments.as_object_mut(), values.as_object()) {
-        for (name, value) in values.iter().filter(|(name, _)| fields.contains(name)) {
-            arguments.insert(name.clone(), value.clone());
-        }
-    }
-    canonical(&arguments)
 }

@@ -20,9 +20,11 @@ use crate::desk::Desk;
 use crate::directory::DirectoryCache;
 use crate::error::Error;
 use crate::invoke::States;
+use crate::lease::Leases;
 use crate::policy::Policy;
 use crate::registry::{Entry, Registry, Tier};
 use crate::store::{CallFilter, Store};
+use crate::turn::Recent;
 use crate::worker::Worker;
 
 /// How long a worker that says nothing is believed to be alive: ten seconds.
@@ -42,6 +44,8 @@ pub(crate) struct Inner {
     pub(crate) directory: DirectoryCache,
     pub(crate) worker: WorkerId,
     pub(crate) lease: Duration,
+    pub(crate) leases: Leases,
+    pub(crate) recent: Recent,
     pub(crate) hints: broadcast::Sender<CallId>,
     /// Whether traces hold arguments and results.
     pub(crate) trace_content: bool,
@@ -274,10 +278,7 @@ impl Engine {
 
     /// The calls of a run, in the order they were opened; the first thousand of them.
     pub async fn calls_of(&self, run: RunId) -> Result<Vec<Call>, Error> {
-        let filter = CallFilter {
-            run: Some(run),
-            ..CallFilter::default()
-        };
+        let filter = CallFilter::OfRun(run);
         let rows = self
             .inner
             .store
@@ -391,6 +392,8 @@ impl EngineBuilder {
             clock: self.clock,
             directory,
             lease: self.lease,
+            leases: Leases::default(),
+            recent: Recent::default(),
             hints: broadcast::channel(HINTS).0,
             trace_content: self.trace_content,
         });

@@ -277,6 +277,8 @@ pub use countersign_macros::approval;
 pub use countersign_macros::tool;
 
 #[cfg(feature = "runtime")]
+mod agenda;
+#[cfg(feature = "runtime")]
 mod audited;
 #[cfg(feature = "runtime")]
 mod call;
@@ -296,6 +298,8 @@ mod identity;
 mod invoke;
 #[cfg(feature = "runtime")]
 mod judge;
+#[cfg(feature = "runtime")]
+mod lease;
 #[cfg(feature = "runtime")]
 pub mod policy;
 #[cfg(feature = "runtime")]

@@ -9,6 +9,8 @@ pub mod conformance;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use countersign_core::audit::{Draft, EntryError, Frontier};
 use countersign_core::digest::Digest;
@@ -92,11 +94,12 @@ pub enum Durability {
 /// See [`CallRow`] for what is stored.
 #[derive(Debug, Clone)]
 pub struct CallWrite {
-    /// The call as it will be. Its version is [`expected`](Self::expected) + 1, or 0 for a new one.
-    /// Run, tool and requester stay those of the first version.
-    pub row: CallRow,
-    /// The version that must be stored now; none for a call that must not exist yet.
-    pub expected: Option<u64>,
+    /// The call as it will be. Its version is that of [`replaces`](Self::replaces) + 1, or 0 for a new
+    /// one. Run, tool and requester stay those of the first version.
+    pub row: Arc<CallRow>,
+    /// What must be stored now: this version, text, phase, tool and requester. None for a call that must
+    /// not exist yet.
+    pub replaces: Option<Arc<CallRow>>,
 }
 
 /// A call as it is kept.
@@ -146,6 +149,8 @@ pub struct CallRow {
     pub requester: ActorId,
     /// When the store's user wants to look at it again, whatever happens: a deadline or the end of a lease.
     pub due: Option<Timestamp>,
+    /// Whom it waits for, to find it by: words without spaces that only the engine reads.
+    pub waits_for: Vec<String>,
 }
 
 /// A run as it is kept.
@@ -281,20 +286,23 @@ pub enum Committed {
 /// # let Called::Waiting(waiting) = engine.call("relaunch", r#"{"service":"billing"}"#).by(&alice).await? else {
 /// #     panic!("it waits for alice");
 /// # };
-/// let filter = CallFilter { phases: vec!["confirm", "approve"], ..CallFilter::default() };
+/// let filter = CallFilter::WaitingFor(vec!["requester:alice".to_owned()]);
 /// let rows = engine.store().calls(engine.tenant(), &filter, None, 100).await?;
 /// assert_eq!(rows[0].id, waiting.call_id());
 /// # Ok(())
 /// # }
 /// ```
 #[derive(Debug, Clone, Default)]
-pub struct CallFilter {
-    /// Any of these phases; all if empty.
-    pub phases: Vec<&'static str>,
-    /// Of this run.
-    pub run: Option<RunId>,
-    /// Due at this time or before.
-    pub due: Option<Timestamp>,
+pub enum CallFilter {
+    /// All.
+    #[default]
+    All,
+    /// Those of a run.
+    OfRun(RunId),
+    /// Those that wait for any of these.
+    WaitingFor(Vec<String>),
+    /// Those that are due at this time or before.
+    Due(Timestamp),
 }
 
 /// An audit entry as it is kept.

@@ -1,10 +1,13 @@
 //! Load, step, commit, retry: the only writer of calls.
 
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
 use countersign_core::actor::Actor;
 use countersign_core::call::{Answer, Call, Event, Phase, Shadow, Step};
 use countersign_core::id::CallId;
-use countersign_core::time::Timestamp;
 
+use crate::agenda;
 use crate::directory::Directory;
 use crate::engine::Inner;
 use crate::error::Error;
@@ -14,6 +17,10 @@ use crate::trace;
 
 /// How often a commit may lose against others before something must be wrong.
 const MOST_TRIES: usize = 10_000;
+/// How many calls are kept in [`Recent`].
+const MOST_RECENT: usize = 256;
+/// The longest text of a call that is kept there, in bytes.
+const MOST_RECENT_BYTES: usize = 16 * 1024;
 /// How many records are read at once.
 const PAGE: usize = 1000;
 
@@ -21,7 +28,33 @@ const PAGE: usize = 1000;
 #[derive(Debug, Clone)]
 pub(crate) struct Loaded {
     pub(crate) call: Call,
-    pub(crate) version: u64,
+    pub(crate) row: Arc<CallRow>,
+}
+
+/// Calls that this process has just written, so that it need not read them again at once.
+///
+/// They may be old by the time they are used: every commit says which text it replaces, and is refused
+/// if another is stored. What comes to no commit must not be believed of a call from here.
+#[derive(Default)]
+pub(crate) struct Recent(Mutex<HashMap<CallId, Loaded>>);
+
+impl Recent {
+    /// Takes a call out, for one attempt.
+    pub(crate) fn take(&self, id: CallId) -> Option<Loaded> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&id)
+    }
+
+    pub(crate) fn put(&self, loaded: &Loaded) {
+        let closed = matches!(loaded.call.phase(), Phase::Closed { .. });
+        if closed || loaded.row.state.len() > MOST_RECENT_BYTES {
+            return;
+        }
+        let mut calls = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if calls.len() >= MOST_RECENT {
+            calls.clear();
+        }
+        calls.insert(*loaded.call.id(), loaded.clone());
+    }
 }
 
 /// What a turn came to.
@@ -70,7 +103,7 @@ impl Inner {
         }
         Ok(Loaded {
             call,
-            version: row.version,
+            row: Arc::new(row),
         })
     }
 
@@ -84,6 +117,8 @@ impl Inner {
     ) -> Result<Turned, Error> {
         let id = *loaded.call.id();
         for attempt in 0..MOST_TRIES {
+            // Roles and rules are those of now, whoever changed them: the commit says which revision it was
+            // computed from, and is refused if that is no longer the one.
             let directory = if attempt == 0 {
                 self.directory.last()
             } else {
@@ -104,14 +139,14 @@ impl Inner {
             if record.is_none() && call == loaded.call {
                 return Ok(Turned { loaded, answer });
             }
-            let version = loaded.version + 1;
+            let row = Arc::new(row(&call, loaded.row.version + 1));
             let traced = trace::step(record.as_ref());
             let commit = Commit {
                 tenant: self.tenant.clone(),
                 time: now,
                 call: Some(CallWrite {
-                    row: row(&call, version),
-                    expected: Some(loaded.version),
+                    row: row.clone(),
+                    replaces: Some(loaded.row),
                 }),
                 run: None,
                 descriptor: self.descriptor_of(&call, &loaded.call),
@@ -124,10 +159,9 @@ impl Inner {
                 if let Some(step) = traced {
                     trace::moved(&loaded.call, &call, &step, now);
                 }
-                return Ok(Turned {
-                    loaded: Loaded { call, version },
-                    answer,
-                });
+                let loaded = Loaded { call, row };
+                self.recent.put(&loaded);
+                return Ok(Turned { loaded, answer });
             }
             loaded = self.load(id).await?;
         }
@@ -156,7 +190,7 @@ impl Inner {
             return Ok(None);
         };
         let now = self.load(*loaded.call.id()).await?;
-        if now.version == loaded.version {
+        if now.row.version == loaded.row.version {
             return Err(error);
         }
         Ok(Some(now))
@@ -220,21 +254,7 @@ pub(crate) fn row(call: &Call, version: u64) -> CallRow {
         phase: call.phase().name().to_owned(),
         tool: call.tool().clone(),
         requester: call.requester().clone(),
-        due: due(call),
-    }
-}
-
-/// When a call must be looked at even if nothing happens to it.
-fn due(call: &Call) -> Option<Timestamp> {
-    match call.phase() {
-        Phase::Executing { until, .. } => Some(*until),
-        Phase::Input { .. }
-        | Phase::Gating { .. }
-        | Phase::Confirm { .. }
-        | Phase::Approve { .. }
-        | Phase::Cleared { .. }
-        | Phase::External { .. }
-        | Phase::InDoubt { .. }
-        | Phase::Closed { .. } => call.deadline(),
+        due: agenda::due(call),
+        waits_for: agenda::waits_for(call),
     }
 }

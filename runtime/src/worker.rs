@@ -14,12 +14,14 @@ use countersign_core::id::CallId;
 use countersign_core::time::Timestamp;
 use countersign_core::tool::{Approved, CallContext, Definition};
 use tokio::sync::{Semaphore, watch};
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::JoinSet;
 
+use crate::agenda;
 use crate::desk::{stricter, token_hash};
 use crate::engine::{Inner, random_token};
 use crate::error::Error;
 use crate::invoke::{self, Ended, OwnedScope};
+use crate::lease::Lease;
 use crate::registry::Entry;
 use crate::store::CallFilter;
 use crate::trace::Execution;
@@ -114,7 +116,11 @@ impl Worker {
     /// Returns when the call is closed, waits for somebody, or belongs to another process.
     pub async fn advance(&self, id: CallId) -> Result<Advanced, Error> {
         let inner = &*self.0;
-        let mut loaded = inner.load(id).await?;
+        let recent = inner.recent.take(id).filter(|it| self.is_ready(&it.call));
+        let mut loaded = match recent {
+            Some(recent) => recent,
+            None => inner.load(id).await?,
+        };
         loop {
             let Some(entry) = inner.registry.get(loaded.call.tool().as_str()) else {
                 return Ok(Advanced {
@@ -123,11 +129,11 @@ impl Worker {
                 });
             };
             loaded = match loaded.call.phase() {
-                Phase::Gating { .. } => inner.gate(loaded).await?,
+                Phase::Gating { .. } => Box::pin(inner.gate(loaded)).await?,
                 Phase::Cleared { .. } => {
-                    match self.claim(entry.definition(), entry.digest(), loaded).await? {
+                    match Box::pin(self.claim(entry.definition(), entry.digest(), loaded)).await? {
                         Claimed::Mine(loaded, claim, token) => {
-                            self.execute(entry, loaded, claim, token).await?
+                            Box::pin(self.execute(entry, loaded, claim, token)).await?
                         }
                         Claimed::Moved(loaded) => loaded,
                         Claimed::Refused(call, refusal) => {
@@ -154,14 +160,17 @@ impl Worker {
         }
     }
 
+    /// Whether the next thing to do is a commit of ours, which is refused if the call has moved on.
+    fn is_ready(&self, call: &Call) -> bool {
+        let entry = self.0.registry.get(call.tool().as_str());
+        matches!(call.phase(), Phase::Gating { .. } | Phase::Cleared { .. })
+            && entry.is_some_and(|it| it.digest() == *call.descriptor())
+    }
+
     /// Everything that is due by now: deadlines that passed, leases that lapsed. Any process may do it.
     pub async fn sweep(&self) -> Result<(), Error> {
         let inner = &*self.0;
-        let now = inner.clock.now();
-        let filter = CallFilter {
-            due: Some(now),
-            ..CallFilter::default()
-        };
+        let filter = CallFilter::Due(inner.clock.now());
         let mut after = None;
         loop {
             let rows = inner.store.calls(&inner.tenant, &filter, after, PAGE).await?;
@@ -217,10 +226,7 @@ impl Worker {
     async fn look(&self, crew: &mut Crew) -> Result<(), Error> {
         self.sweep().await?;
         let inner = &*self.0;
-        let filter = CallFilter {
-            phases: vec!["gating", "cleared"],
-            ..CallFilter::default()
-        };
+        let filter = CallFilter::WaitingFor(vec![agenda::WORKER.to_owned()]);
         let mut after = None;
         loop {
             let rows = inner.store.calls(&inner.tenant, &filter, after, PAGE).await?;
@@ -298,9 +304,6 @@ impl Worker {
         loaded: Loaded,
     ) -> Result<Claimed, Error> {
         let inner = &*self.0;
-        // Whoever has lost a role since the vote is found with the directory of now, and the commit
-        // says which revision that was.
-        inner.directory.refreshed(&*inner.store).await?;
         if *loaded.call.descriptor() != digest {
             let refusal = Refusal {
                 code: Code::StaleTool,
@@ -369,11 +372,11 @@ impl Worker {
             context: context(call, token),
         };
         let arguments = call.arguments().to_string();
-        let renewing = Renewing(tokio::spawn(renew(self.0.clone(), *call.id(), claim)));
+        let lease = Lease::hold(&self.0, *call.id(), claim);
         let traced = Execution::gated(inner, entry, call).await;
         let running = invoke::run(entry.definition(), arguments, scope, entry.descriptor().timeout);
         let ended = Execution::watch(traced, running).await;
-        drop(renewing);
+        drop(lease);
         let event = match ended {
             Ended::Returned(result) => Event::Returned { claim, result },
             Ended::Failed { error, effect } => Event::Failed { claim, error, effect },
@@ -441,39 +444,6 @@ enum Claimed {
     Moved(Loaded),
     /// It cannot be run here.
     Refused(Call, Refusal),
-}
-
-/// Ends the renewal with the function, also when whoever waited for it has stopped waiting: a claim
-/// that outlives its function would keep the call from ever falling into doubt.
-struct Renewing(JoinHandle<()>);
-
-impl Drop for Renewing {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
-}
-
-/// Keeps a claim alive while its function runs.
-async fn renew(inner: Arc<Inner>, id: CallId, claim: Claim) {
-    loop {
-        tokio::time::sleep(inner.lease / 3).await;
-        let until = inner.clock.now().after(inner.lease);
-        // A renewal that fails is tried again with the next one; there are two before the lease lapses.
-        let Ok(loaded) = inner.load(id).await else {
-            continue;
-        };
-        let renewed = inner.turn(loaded, |call, _| {
-            Ok(match call.phase() {
-                Phase::Executing { claim: held, .. } if *held == claim => {
-                    Move::Event(Event::Renewed { claim, until })
-                }
-                _ => Move::Leave,
-            })
-        });
-        if let Err(error) = renewed.await {
-            tracing::warn!(call = %id, %error, "a lease could not be renewed");
-        }
-    }
 }
 
 /// What is due to happen to a call by itself.

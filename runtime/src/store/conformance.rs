@@ -89,6 +89,7 @@ pub fn row(id: CallId, version: u64) -> CallRow {
         tool: ToolName::new("issue_refund").expect("a tool name"),
         requester: ActorId::new("alice").expect("an actor id"),
         due: None,
+        waits_for: vec!["requester:alice".to_owned()],
     }
 }
 
@@ -103,13 +104,20 @@ pub fn record(call: Option<CallId>, kind: &str) -> Draft {
     }
 }
 
-/// The commit that brings `row` to its version, with one record.
+/// The commit that brings `row` to its version, with one record. The version before it must be as
+/// [`row`] makes it.
 pub fn step(tenant: &TenantId, row: CallRow) -> Commit {
+    let before = row.version.checked_sub(1).map(|it| self::row(row.id, it));
+    replace(tenant, before, row)
+}
+
+/// The commit that brings a call from `before` to `after`, with one record.
+pub fn replace(tenant: &TenantId, before: Option<CallRow>, after: CallRow) -> Commit {
     Commit {
-        records: vec![record(Some(row.id), "step")],
+        records: vec![record(Some(after.id), "step")],
         call: Some(CallWrite {
-            expected: row.version.checked_sub(1),
-            row,
+            replaces: before.map(Arc::new),
+            row: Arc::new(after),
         }),
         ..empty(tenant)
     }
@@ -205,8 +213,11 @@ async fn versions_are_compared_and_swapped(store: &dyn Store) {
     };
     assert_eq!(done(store, step(&tenant, moved.clone())).await.1, 1);
     conflicts(store, step(&tenant, row(id, 1))).await;
-    assert_eq!(store.call(&tenant, id).await.unwrap(), Some(moved));
-    assert_eq!(check_log(store, &tenant).await.len(), 2);
+    assert_eq!(store.call(&tenant, id).await.unwrap(), Some(moved.clone()));
+    // The right version with another text is not what was expected.
+    conflicts(store, step(&tenant, row(id, 2))).await;
+    assert_eq!(done(store, replace(&tenant, Some(moved), row(id, 2))).await.1, 2);
+    assert_eq!(check_log(store, &tenant).await.len(), 3);
 }
 
 /// Everything that a commit can bring, on top of a call.
@@ -348,7 +359,7 @@ async fn a_version_that_does_not_follow_is_refused(store: &dyn Store) {
     done(store, step(&tenant, row(call_id(1), 0))).await;
     let mut commit = step(&tenant, row(call_id(1), 1));
     if let Some(call) = &mut commit.call {
-        call.row.version = 5;
+        Arc::make_mut(&mut call.row).version = 5;
     }
     let result = store.commit(commit).await;
     assert!(matches!(result, Err(StoreError::Failed(_))), "got {result:?}");
@@ -430,15 +441,20 @@ async fn time_never_runs_back(store: &dyn Store) {
 
 async fn tenants_do_not_meet(store: &dyn Store) {
     let (one, two) = (tenant("one"), tenant("two"));
+    let mut before = None;
     for tenant in [&one, &two] {
         let mut commit = full(tenant, row(call_id(1), 0), 1);
         if let Some(call) = &mut commit.call {
-            call.row.state = tenant.to_string();
+            Arc::make_mut(&mut call.row).state = tenant.to_string();
         }
+        let opened = commit.call.as_ref().map(|it| CallRow::clone(&it.row));
         commit.records.push(record(None, tenant.as_str()));
         assert_eq!(done(store, commit).await.1, 0);
+        if *tenant == one {
+            before = opened;
+        }
     }
-    done(store, step(&one, row(call_id(1), 1))).await;
+    done(store, replace(&one, before, row(call_id(1), 1))).await;
     assert_eq!(store.call(&two, call_id(1)).await.unwrap().unwrap().state, "two");
     assert_eq!(check_log(store, &one).await.len(), 3);
     assert_eq!(check_log(store, &two).await.len(), 2);

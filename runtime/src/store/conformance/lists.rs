@@ -1,46 +1,28 @@
 //! Lists: every page in order, nothing twice, nothing left out.
 
-use countersign_core::id::{ActorId, RunId, ToolName};
+use countersign_core::id::{RunId, TenantId};
 use countersign_core::time::Timestamp;
 
-use super::{call_id, done, full, row, step, tenant};
+use super::{call_id, done, full, replace, row, step, tenant};
 use crate::store::{CallFilter, CallRow, Store};
 
 pub(super) async fn lists_page_by_key(store: &dyn Store) {
     let tenant = tenant("pages");
-    let phases = ["confirm", "approve", "closed"];
-    let people = ["alice", "mallory"];
-    let mut all = Vec::new();
-    for number in 0..60_u64 {
-        let nth = |modulus: u64| usize::try_from(number % modulus).unwrap_or(0);
-        let row = CallRow {
-            phase: phases[nth(3)].to_owned(),
-            requester: ActorId::new(people[nth(2)]).expect("an actor id"),
-            tool: ToolName::new(["a", "b", "c", "d"][nth(4)]).expect("a tool name"),
-            run: RunId::new(number % 5, 0),
-            due: (number % 2 == 0).then(|| Timestamp::from_millis(i64::try_from(100 - number).unwrap_or(0))),
-            // Not in the order of insertion.
-            ..row(call_id(number * 37 % 60), 0)
-        };
-        done(store, step(&tenant, row.clone())).await;
-        all.push(row);
-    }
-    all.sort_by_key(|it| it.id);
-    for choice in 0..8_u64 {
-        for phases in [
-            vec![],
-            vec!["approve"],
-            vec!["closed", "approve", "closed"],
-            vec!["none"],
-        ] {
-            let has = |bit: u64| choice & bit != 0;
-            let filter = CallFilter {
-                phases,
-                run: has(1).then(|| RunId::new(3, 0)),
-                due: has(2).then(|| Timestamp::from_millis(80)),
-            };
+    let all = calls_on_the_agenda(store, &tenant).await;
+    let words = |them: &[&str]| CallFilter::WaitingFor(them.iter().map(|it| (*it).to_owned()).collect());
+    for filter in [
+        CallFilter::All,
+        CallFilter::OfRun(RunId::new(3, 0)),
+        CallFilter::OfRun(RunId::new(9, 0)),
+        CallFilter::Due(Timestamp::from_millis(80)),
+        words(&[]),
+        words(&["pool:a"]),
+        words(&["pool:b", "pool:a", "pool:b"]),
+        words(&["worker", "pool:nobody"]),
+        words(&["due"]),
+    ] {
+        for size in [1, 3, 1_000] {
             let expected: Vec<&CallRow> = all.iter().filter(|it| fits(&filter, it)).collect();
-            let size = if has(4) { 3 } else { 1_000 };
             let mut found = Vec::new();
             let mut after = None;
             loop {
@@ -53,20 +35,44 @@ pub(super) async fn lists_page_by_key(store: &dyn Store) {
             }
             assert_eq!(found.iter().collect::<Vec<_>>(), expected, "{filter:?} by {size}");
         }
+        assert_eq!(store.calls(&tenant, &filter, None, 0).await.unwrap(), []);
     }
-    assert_eq!(
-        store
-            .calls(&tenant, &CallFilter::default(), None, 0)
-            .await
-            .unwrap(),
-        []
-    );
+}
+
+/// Sixty calls, each moved on twice: from nobody's business to somebody's and again to others'.
+async fn calls_on_the_agenda(store: &dyn Store, tenant: &TenantId) -> Vec<CallRow> {
+    let waits: [&[&str]; 4] = [&[], &["pool:a"], &["pool:a", "pool:b"], &["worker"]];
+    let mut all = Vec::new();
+    for number in 0..60_u64 {
+        let nth = |modulus: u64| usize::try_from(number % modulus).unwrap_or(0);
+        let at = |version: u64, turn: usize| CallRow {
+            waits_for: waits[(nth(4) + turn) % 4]
+                .iter()
+                .map(|it| (*it).to_owned())
+                .collect(),
+            run: RunId::new(number % 5, 0),
+            due: (nth(2) + turn)
+                .is_multiple_of(2)
+                .then(|| Timestamp::from_millis(i64::try_from(100 + version - number).unwrap_or(0))),
+            // Not in the order of insertion.
+            ..row(call_id(number * 37 % 60), version)
+        };
+        done(store, replace(tenant, None, at(0, 0))).await;
+        done(store, replace(tenant, Some(at(0, 0)), at(1, 3))).await;
+        done(store, replace(tenant, Some(at(1, 3)), at(2, 1))).await;
+        all.push(at(2, 1));
+    }
+    all.sort_by_key(|it| it.id);
+    all
 }
 
 fn fits(filter: &CallFilter, row: &CallRow) -> bool {
-    (filter.phases.is_empty() || filter.phases.contains(&row.phase.as_str()))
-        && filter.run.is_none_or(|it| it == row.run)
-        && filter.due.is_none_or(|it| row.due.is_some_and(|due| due <= it))
+    match filter {
+        CallFilter::All => true,
+        CallFilter::OfRun(run) => row.run == *run,
+        CallFilter::WaitingFor(words) => row.waits_for.iter().any(|it| words.contains(it)),
+        CallFilter::Due(at) => row.due.is_some_and(|due| due <= *at),
+    }
 }
 
 pub(super) async fn runs_page_from_the_newest(store: &dyn Store) {

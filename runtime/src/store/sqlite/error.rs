@@ -38,7 +38,9 @@ pub(super) fn is_damage(error: &Error) -> bool {
         Error::FromSqlConversionFailure(..)
         | Error::IntegralValueOutOfRange(..)
         | Error::InvalidColumnType(..)
-        | Error::Utf8Error(..) => true,
+        | Error::Utf8Error(..)
+        // Our statements fit our tables; these are other ones.
+        | Error::SqlInputError { .. } => true,
         _ => false,
     }
 }

@@ -5,7 +5,6 @@
 //! the data would make a list slow on the day it matters.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -19,6 +18,7 @@ use rusqlite::types::{Type, Value};
 use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
 
 use super::open;
+use super::write::DUE;
 use crate::store::{CallFilter, CallRow, Directory, EntryRow, RunRow};
 
 /// The most connections that read a file at the same time.
@@ -28,6 +28,8 @@ const MOST_READERS: usize = 8;
 pub(super) enum Readers {
     /// Each opened when it is first needed.
     File {
+        /// The connection that writes. Free, it is the fastest: what it wrote is in its cache.
+        writer: Arc<Mutex<Connection>>,
         path: PathBuf,
         pool: Box<[Mutex<Option<Connection>>]>,
         turn: AtomicUsize,
@@ -37,11 +39,25 @@ pub(super) enum Readers {
 }
 
 impl Readers {
-    pub(super) fn of_file(path: PathBuf) -> Self {
+    pub(super) fn of_file(path: PathBuf, writer: Arc<Mutex<Connection>>) -> Self {
         Self::File {
+            writer,
             path,
             pool: (0..MOST_READERS).map(|_| Mutex::new(None)).collect(),
             turn: AtomicUsize::new(0),
+        }
+    }
+
+    /// Asks something that takes some microseconds, and waits for no lock.
+    pub(super) fn look_up<T>(
+        &self,
+        question: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> rusqlite::Result<T> {
+        match self {
+            Self::File { writer, .. } if let Ok(connection) = writer.try_lock() => {
+                open::without_waiting(|| question(&connection))
+            }
+            _ => self.ask(question),
         }
     }
 
@@ -52,7 +68,7 @@ impl Readers {
     ) -> rusqlite::Result<T> {
         match self {
             Self::Memory(connection) => question(&connection.lock().unwrap_or_else(PoisonError::into_inner)),
-            Self::File { path, pool, turn } => {
+            Self::File { path, pool, turn, .. } => {
                 let free = pool.iter().find_map(|it| it.try_lock().ok());
                 let mut slot = free.map_or_else(
                     || {
@@ -72,10 +88,12 @@ impl Readers {
     }
 }
 
-/// The phase that the index by phase leaves out.
-const CLOSED: &str = "closed";
+/// How many places of `audit_entry` each log has for itself.
+pub(super) const PLACES: u64 = 1 << 40;
 
-const CALL: &str = "id, run, version, state, phase, tool, requester, due";
+const CALL: &str = "id, run, version, state, phase, tool, requester, due, waits_for";
+/// The same, found through the agenda: a call that is missing is one that cannot be read, not the end.
+const CALL_OF_A: &str = "a.call, run, version, state, phase, tool, requester, due, waits_for";
 
 pub(super) fn call(
     connection: &Connection,
@@ -84,7 +102,8 @@ pub(super) fn call(
 ) -> rusqlite::Result<Option<CallRow>> {
     connection
         .prepare_cached(
-            "SELECT id, run, version, state, phase, tool, requester, due FROM call WHERE tenant = ?1 AND id = ?2",
+            "SELECT id, run, version, state, phase, tool, requester, due, waits_for FROM call
+             WHERE tenant = ?1 AND id = ?2",
         )?
         .query_row(params![tenant.as_str(), id.to_string()], call_row)
         .optional()
@@ -164,7 +183,7 @@ pub(super) struct List {
     pub(super) sorted: bool,
 }
 
-/// The list through the most selective index that the filter allows.
+/// The list through the index that the filter has.
 pub(super) fn list(tenant: &TenantId, filter: &CallFilter, after: Option<CallId>, limit: usize) -> List {
     let mut values = vec![
         Value::Text(tenant.to_string()),
@@ -174,56 +193,48 @@ pub(super) fn list(tenant: &TenantId, filter: &CallFilter, after: Option<CallId>
         values.push(value);
         values.len()
     };
-    let mut rest = String::new();
-    let index = if let Some(run) = filter.run {
-        let _ = write!(rest, " AND run = ?{}", bind(Value::Text(run.to_string())));
-        "call_by_run"
-    } else if filter.due.is_some() {
-        "call_by_due"
-    } else if !filter.phases.is_empty() && !filter.phases.contains(&CLOSED) {
-        "call_by_phase"
-    } else {
-        "sqlite_autoindex_call_1"
+    let mut sorted = true;
+    let calls = |index: &str, rest: &str| {
+        format!("SELECT {CALL} FROM call INDEXED BY {index} WHERE tenant = ?1 AND id > ?2{rest}")
     };
-    if let Some(due) = filter.due {
-        let _ = write!(rest, " AND due <= ?{}", bind(Value::Integer(due.millis())));
-    }
-    let mut phases = filter.phases.clone();
-    phases.sort_unstable();
-    phases.dedup();
-    let phases: Vec<usize> = phases
-        .into_iter()
-        .map(|it| bind(Value::Text(it.to_owned())))
-        .collect();
-    let arm = |phase: &str| {
-        format!("SELECT {CALL} FROM call INDEXED BY {index} WHERE tenant = ?1 AND id > ?2{rest}{phase}")
+    let mut sql = match filter {
+        CallFilter::All => calls("sqlite_autoindex_call_1", ""),
+        CallFilter::OfRun(run) => {
+            let run = bind(Value::Text(run.to_string()));
+            calls("call_by_run", &format!(" AND run = ?{run}"))
+        }
+        CallFilter::WaitingFor(topics) => {
+            // One arm per topic, each in the order of ids: SQLite merges them and stops at the limit.
+            let mut arms: Vec<String> = topics
+                .iter()
+                .map(|it| bind(Value::Text(it.clone())))
+                .map(|it| {
+                    format!(
+                        "SELECT call FROM agenda WHERE tenant = ?1 AND topic = ?{it} AND at = 0 AND call > ?2"
+                    )
+                })
+                .collect();
+            if arms.is_empty() {
+                arms.push("SELECT ?2 AS call WHERE ?1 <> ?1".to_owned());
+            }
+            let limit = bind(limited(limit));
+            let found = format!("{} ORDER BY call LIMIT ?{limit}", arms.join(" UNION "));
+            format!("SELECT {CALL_OF_A} FROM ({found}) AS a LEFT JOIN call ON tenant = ?1 AND id = a.call")
+        }
+        CallFilter::Due(due) => {
+            sorted = false;
+            let due = bind(Value::Integer(due.millis()));
+            format!(
+                "SELECT {CALL_OF_A} FROM agenda AS a LEFT JOIN call ON call.tenant = ?1 AND id = a.call
+                 WHERE a.tenant = ?1 AND topic = '{DUE}' AND at <= ?{due} AND a.call > ?2"
+            )
+        }
     };
-    let sql = if index == "call_by_phase" {
-        // One arm per phase, each in the order of ids: SQLite merges them and stops at the limit.
-        let arms: Vec<String> = phases
-            .iter()
-            .map(|it| arm(&format!(" AND phase = ?{it} AND phase <> '{CLOSED}'")))
-            .collect();
-        arms.join(" UNION ALL ")
-    } else if phases.is_empty() {
-        arm("")
-    } else {
-        let places: Vec<String> = phases.iter().map(|it| format!("?{it}")).collect();
-        arm(&format!(" AND +phase IN ({})", places.join(", ")))
-    };
-    if index == "call_by_due" {
-        return List {
-            sql,
-            values,
-            sorted: false,
-        };
+    if matches!(filter, CallFilter::All | CallFilter::OfRun(_)) {
+        let limit = bind(limited(limit));
+        sql = format!("{sql} ORDER BY id LIMIT ?{limit}");
     }
-    values.push(limited(limit));
-    List {
-        sql: format!("{sql} ORDER BY id LIMIT ?{}", values.len()),
-        values,
-        sorted: true,
-    }
+    List { sql, values, sorted }
 }
 
 pub(super) fn run(connection: &Connection, tenant: &TenantId, id: RunId) -> rusqlite::Result<Option<RunRow>> {
@@ -296,8 +307,9 @@ pub(super) fn directory(
 
 pub(super) const ACTORS: &str = "SELECT id, text FROM directory_actor WHERE tenant = ?1 ORDER BY id";
 
-pub(super) const ENTRIES: &str = "SELECT seq, leaf, entry FROM audit_entry INDEXED BY sqlite_autoindex_audit_entry_1 \
-     WHERE log_id = ?1 AND seq >= ?2 ORDER BY seq LIMIT ?3";
+pub(super) const ENTRIES: &str = "SELECT seq, leaf, entry FROM audit_entry \
+     WHERE place BETWEEN (SELECT first + ?2 FROM log_head WHERE log_id = ?1) \
+     AND (SELECT first + 1099511627775 FROM log_head WHERE log_id = ?1) ORDER BY place LIMIT ?3";
 pub(super) const ENTRIES_OF_CALL: &str = "SELECT seq, leaf, entry FROM audit_entry INDEXED BY audit_entry_by_call \
      WHERE log_id = ?1 AND seq >= ?2 AND call = ?4 ORDER BY seq LIMIT ?3";
 
@@ -308,9 +320,10 @@ pub(super) fn entries(
     from: u64,
     limit: usize,
 ) -> rusqlite::Result<Vec<EntryRow>> {
-    let Ok(from) = i64::try_from(from) else {
+    // The next place would be that of another log.
+    if from >= PLACES {
         return Ok(Vec::new());
-    };
+    }
     let limit = limited(limit);
     match call {
         None => connection
@@ -365,6 +378,12 @@ fn call_row(row: &Row<'_>) -> rusqlite::Result<CallRow> {
         tool: parsed(row, 5)?,
         requester: parsed(row, 6)?,
         due: row.get::<_, Option<i64>>(7)?.map(Timestamp::from_millis),
+        waits_for: row
+            .get_ref(8)?
+            .as_str()?
+            .split_whitespace()
+            .map(str::to_owned)
+            .collect(),
     })
 }
 

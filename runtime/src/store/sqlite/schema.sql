@@ -15,13 +15,22 @@ CREATE TABLE call (
     tool      TEXT NOT NULL,
     requester TEXT NOT NULL,
     due       INTEGER,
+    waits_for TEXT NOT NULL,
     state     TEXT NOT NULL,
     PRIMARY KEY (tenant, id)
 ) STRICT;
 CREATE INDEX call_by_run ON call (tenant, run, id);
--- Only what is still open: it stays small for the life of the product, and so do inbox and worker.
-CREATE INDEX call_by_phase ON call (tenant, phase, id) WHERE phase <> 'closed';
-CREATE INDEX call_by_due ON call (tenant, due, id) WHERE due IS NOT NULL;
+
+-- Who is to look at which call next, from the columns waits_for and due of `call`: requester:alice,
+-- pool:managers, worker, and `due` at its time (0 for all others). Only what is still open: it stays
+-- small for the life of the product, and an inbox costs the same whatever lies in the others.
+CREATE TABLE agenda (
+    tenant TEXT NOT NULL,
+    topic  TEXT NOT NULL,
+    at     INTEGER NOT NULL,
+    call   TEXT NOT NULL,
+    PRIMARY KEY (tenant, topic, at, call)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE run (
     tenant    TEXT NOT NULL,
@@ -50,21 +59,23 @@ CREATE TABLE directory_actor (
     PRIMARY KEY (tenant, id)
 ) STRICT, WITHOUT ROWID;
 
--- The audit log. log_id is the tenant.
+-- The audit log. log_id is the tenant. `place` is first + seq, with the `first` of its log_head: a second
+-- tree only to find an entry by log_id and seq would be written with every decision.
 CREATE TABLE audit_entry (
+    place  INTEGER NOT NULL PRIMARY KEY,
     log_id TEXT NOT NULL,
     seq    INTEGER NOT NULL,
     leaf   BLOB NOT NULL,
     entry  TEXT NOT NULL,
-    call   TEXT,
-    PRIMARY KEY (log_id, seq)
+    call   TEXT
 ) STRICT;
 CREATE INDEX audit_entry_by_call ON audit_entry (log_id, call, seq) WHERE call IS NOT NULL;
 
--- `time` is that of the last entry.
+-- `time` is that of the last entry. `first` leaves each log 2^40 places.
 CREATE TABLE log_head (
     log_id   TEXT NOT NULL PRIMARY KEY,
-    size     INTEGER NOT NULL,
+    first    INTEGER NOT NULL UNIQUE CHECK (first % 1099511627776 = 0),
+    size     INTEGER NOT NULL CHECK (size < 1099511627776),
     frontier BLOB NOT NULL,
     time     INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;

@@ -1,8 +1,7 @@
-//! The only thread that writes: takes all commits that wait and puts them into one transaction.
+//! Writes: puts commits into one transaction, with their entries at the end of the log.
 //!
-//! Under load, many commits share one flush; alone, a commit waits for nobody. Nothing is acknowledged
-//! before the transaction is committed, and no transaction outlives its batch, so that other processes
-//! get their turn.
+//! Nothing is acknowledged before the transaction is committed, and no transaction outlives its batch,
+//! so that other processes get their turn.
 //!
 //! INVARIANT: a commit that is refused (a conflict, a record that cannot be written) is refused before
 //! its first change. What remains are failures of SQLite; they undo the batch, and each commit is then
@@ -15,28 +14,14 @@ use countersign_core::audit::{Blob, Entry, Frontier};
 use countersign_core::id::TenantId;
 use countersign_core::time::Timestamp;
 use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
-use tokio::sync::{mpsc, oneshot};
 
-use super::{Pulse, error, read};
-use crate::store::{CallWrite, Commit, Committed, DirectoryWrite, Durability, RunRow, StoreError};
-
-/// The most commits in one transaction.
-const MOST_COMMITS: usize = 256;
+use super::{Pulse, error, open, read};
+use crate::store::{CallRow, CallWrite, Commit, Committed, DirectoryWrite, Durability, RunRow, StoreError};
 
 /// How a commit ended, or why it did not.
 pub(super) type Answer = Result<Committed, StoreError>;
 
-/// A commit that waits, and where its answer goes.
-pub(super) enum Job {
-    Commit {
-        commit: Box<Commit>,
-        answer: oneshot::Sender<Answer>,
-    },
-    #[cfg(test)]
-    Panic,
-}
-
-/// What the thread owns.
+/// What is needed to write.
 pub(super) struct Writer {
     connection: Arc<Mutex<Connection>>,
     place: Arc<str>,
@@ -82,33 +67,26 @@ impl Writer {
         }
     }
 
-    /// Works until the last sender is gone and the queue is empty.
-    pub(super) fn run(mut self, mut queue: mpsc::Receiver<Job>) {
-        let mut jobs = Vec::with_capacity(MOST_COMMITS);
-        while queue.blocking_recv_many(&mut jobs, MOST_COMMITS) > 0 {
-            let mut commits = Vec::with_capacity(jobs.len());
-            let mut answers = Vec::with_capacity(jobs.len());
-            for job in jobs.drain(..) {
-                match job {
-                    Job::Commit { commit, answer } => {
-                        commits.push(*commit);
-                        answers.push(answer);
-                    }
-                    #[cfg(test)]
-                    Job::Panic => std::panic::resume_unwind(Box::new("asked to")),
-                }
-            }
-            let results = self.batch(&commits);
-            for (answer, result) in answers.into_iter().zip(results) {
-                // Whoever asked may have stopped waiting; what was committed stays.
-                let _ = answer.send(result);
-            }
+    /// One commit, unless another process holds the lock: then nothing was done.
+    pub(super) fn without_waiting(&mut self, commit: &Commit) -> Option<Answer> {
+        let commits = std::slice::from_ref(commit);
+        let done = open::without_waiting(|| self.transaction(commits));
+        if let Err(Undone::NotBegun(error)) = &done
+            && error::is_busy(error)
+        {
+            return None;
         }
+        self.settled(commits, done).pop()
     }
 
     /// Makes all of them in one transaction; if SQLite fails, each in its own.
     pub(super) fn batch(&mut self, commits: &[Commit]) -> Vec<Answer> {
-        match self.transaction(commits) {
+        let done = self.transaction(commits);
+        self.settled(commits, done)
+    }
+
+    fn settled(&mut self, commits: &[Commit], done: Result<Vec<Answer>, Undone>) -> Vec<Answer> {
+        match done {
             Ok(results) => results,
             Err(Undone::Statement(_)) if commits.len() > 1 => self.one_by_one(commits),
             Err(Undone::NotCommitted(error)) if commits.len() > 1 && !error::is_disk_failure(&error) => {
@@ -225,6 +203,8 @@ fn write_all(connection: &Connection, commits: &[Commit]) -> rusqlite::Result<Ve
 
 /// The end of a tenant's log within the open transaction.
 struct Head {
+    /// The place of its first entry.
+    first: u64,
     frontier: Frontier,
     time: Timestamp,
     moved: bool,
@@ -239,7 +219,13 @@ fn write<'a>(
 ) -> Result<Committed, Refused> {
     let tenant = &commit.tenant;
     if !heads.contains_key(tenant) {
-        heads.insert(tenant, read_head(connection, tenant)?);
+        // Logs that begin in this transaction have no head to be seen by the next one yet.
+        let free = heads
+            .values()
+            .map(|it| it.first + read::PLACES)
+            .max()
+            .unwrap_or(0);
+        heads.insert(tenant, read_head(connection, tenant, free)?);
     }
     let Some(head) = heads.get_mut(tenant) else {
         return Ok(Committed::Conflict);
@@ -275,9 +261,11 @@ fn write<'a>(
         let call = draft.call.map(|it| it.to_string());
         connection
             .prepare_cached(
-                "INSERT INTO audit_entry (log_id, seq, leaf, entry, call) VALUES (?1, ?2, ?3, ?4, ?5)",
+                "INSERT INTO audit_entry (place, log_id, seq, leaf, entry, call)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
             )?
             .execute(params![
+                head.first.saturating_add(head.frontier.size()),
                 tenant.as_str(),
                 head.frontier.size(),
                 entry.leaf.bytes(),
@@ -309,12 +297,14 @@ fn entries(commit: &Commit, first: u64, time: Timestamp) -> Result<Vec<Entry>, R
 
 /// Whether everything that can be refused is as the commit expects, the call's version apart.
 fn as_assumed(connection: &Connection, commit: &Commit) -> Result<bool, Refused> {
-    if let Some(CallWrite { row, expected }) = &commit.call {
-        let next = expected.map_or(Some(0), |it| it.checked_add(1));
-        if next != Some(row.version) {
+    if let Some(CallWrite { row, replaces }) = &commit.call {
+        let next = replaces.as_ref().map_or(Some(0), |it| it.version.checked_add(1));
+        if next != Some(row.version) || replaces.as_ref().is_some_and(|it| it.id != row.id) {
             return Err(Refused::Commit(StoreError::Failed(format!(
-                "a commit of {} expects version {expected:?} and brings version {}; this is a mistake in the program",
-                row.id, row.version
+                "a commit of {} brings version {} and expects {:?}; this is a mistake in the program",
+                row.id,
+                row.version,
+                replaces.as_ref().map(|it| (it.id, it.version))
             ))));
         }
     }
@@ -338,44 +328,94 @@ fn as_assumed(connection: &Connection, commit: &Commit) -> Result<bool, Refused>
     Ok(true)
 }
 
-/// The compare-and-swap. False if the stored version is not the expected one.
+/// The compare-and-swap. False if what is stored is not what was expected, to the letter.
 fn write_call(connection: &Connection, tenant: &TenantId, write: &CallWrite) -> rusqlite::Result<bool> {
-    let CallWrite { row, expected } = write;
-    let due = row.due.map(Timestamp::millis);
-    let rows = match expected {
+    let CallWrite { row, replaces } = write;
+    let (id, due) = (row.id.to_string(), row.due.map(Timestamp::millis));
+    let waits_for = row.waits_for.join(" ");
+    let rows = match replaces {
         None => connection
             .prepare_cached(
-                "INSERT INTO call (tenant, id, version, phase, due, state, run, tool, requester)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT DO NOTHING",
+                "INSERT INTO call (tenant, id, version, phase, due, waits_for, state, run, tool, requester)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT DO NOTHING",
             )?
             .execute(params![
                 tenant.as_str(),
-                row.id.to_string(),
+                id,
                 row.version,
                 row.phase,
                 due,
+                waits_for,
                 row.state,
                 row.run.to_string(),
                 row.tool.as_str(),
                 row.requester.as_str()
             ])?,
         // Run, tool and requester stay those of the first version, and their indexes untouched.
-        Some(expected) => connection
+        Some(before) => connection
             .prepare_cached(
-                "UPDATE call SET version = ?3, phase = ?4, due = ?5, state = ?6
-                 WHERE tenant = ?1 AND id = ?2 AND version = ?7",
+                "UPDATE call SET version = ?3, phase = ?4, due = ?5, waits_for = ?6, state = ?7
+                 WHERE tenant = ?1 AND id = ?2 AND version = ?8 AND state = ?9
+                 AND phase = ?10 AND tool = ?11 AND requester = ?12",
             )?
             .execute(params![
                 tenant.as_str(),
-                row.id.to_string(),
+                id,
                 row.version,
                 row.phase,
                 due,
+                waits_for,
                 row.state,
-                expected
+                before.version,
+                before.state,
+                before.phase,
+                before.tool.as_str(),
+                before.requester.as_str()
             ])?,
     };
+    if rows == 1 {
+        write_agenda(connection, tenant, &id, replaces.as_deref(), row)?;
+    }
     Ok(rows == 1)
+}
+
+/// The topic under which the time of a call stands.
+pub(super) const DUE: &str = "due";
+
+/// Under which topics and times a call stands on the agenda.
+fn topics(row: &CallRow) -> impl Iterator<Item = (&str, i64)> {
+    let due = row.due.iter().map(|it| (DUE, it.millis()));
+    row.waits_for.iter().map(|it| (it.as_str(), 0)).chain(due)
+}
+
+/// Takes off the agenda what no longer holds and puts on it what does now.
+fn write_agenda(
+    connection: &Connection,
+    tenant: &TenantId,
+    id: &str,
+    before: Option<&CallRow>,
+    after: &CallRow,
+) -> rusqlite::Result<()> {
+    for (topic, at) in before.into_iter().flat_map(topics) {
+        if !topics(after).any(|it| it == (topic, at)) {
+            connection
+                .prepare_cached(
+                    "DELETE FROM agenda WHERE tenant = ?1 AND topic = ?2 AND at = ?3 AND call = ?4",
+                )?
+                .execute(params![tenant.as_str(), topic, at, id])?;
+        }
+    }
+    for (topic, at) in topics(after) {
+        if !before.into_iter().flat_map(topics).any(|it| it == (topic, at)) {
+            connection
+                .prepare_cached(
+                    "INSERT INTO agenda (tenant, topic, at, call) VALUES (?1, ?2, ?3, ?4)
+                     ON CONFLICT DO NOTHING",
+                )?
+                .execute(params![tenant.as_str(), topic, at, id])?;
+        }
+    }
+    Ok(())
 }
 
 fn write_run(connection: &Connection, tenant: &TenantId, run: &RunRow) -> rusqlite::Result<usize> {
@@ -432,28 +472,37 @@ fn write_blob(connection: &Connection, tenant: &TenantId, blob: &Blob) -> rusqli
         ])
 }
 
-fn read_head(connection: &Connection, tenant: &TenantId) -> rusqlite::Result<Head> {
+/// The head of a log; one that begins now gets its places after all others, from `free` at least.
+fn read_head(connection: &Connection, tenant: &TenantId, free: u64) -> rusqlite::Result<Head> {
     let head = connection
-        .prepare_cached("SELECT size, frontier, time FROM log_head WHERE log_id = ?1")?
+        .prepare_cached("SELECT size, frontier, time, first FROM log_head WHERE log_id = ?1")?
         .query_row([tenant.as_str()], |row| {
             Ok(Head {
+                first: row.get(3)?,
                 frontier: read::frontier(row)?,
                 time: Timestamp::from_millis(row.get(2)?),
                 moved: false,
             })
         })
         .optional()?;
-    Ok(head.unwrap_or(Head {
+    if let Some(head) = head {
+        return Ok(head);
+    }
+    let stored: u64 = connection
+        .prepare_cached("SELECT coalesce(max(first) + ?1, 0) FROM log_head")?
+        .query_row([read::PLACES], |row| row.get(0))?;
+    Ok(Head {
+        first: stored.max(free),
         frontier: Frontier::default(),
         time: Timestamp::default(),
         moved: false,
-    }))
+    })
 }
 
 fn write_head(connection: &Connection, tenant: &TenantId, head: &Head) -> rusqlite::Result<usize> {
     connection
         .prepare_cached(
-            "INSERT INTO log_head (log_id, size, frontier, time) VALUES (?1, ?2, ?3, ?4)
+            "INSERT INTO log_head (log_id, size, frontier, time, first) VALUES (?1, ?2, ?3, ?4, ?5)
              ON CONFLICT (log_id) DO UPDATE
              SET size = excluded.size, frontier = excluded.frontier, time = excluded.time",
         )?
@@ -461,6 +510,7 @@ fn write_head(connection: &Connection, tenant: &TenantId, head: &Head) -> rusqli
             tenant.as_str(),
             head.frontier.size(),
             head.frontier.bytes(),
-            head.time.millis()
+            head.time.millis(),
+            head.first
         ])
 }

@@ -13,7 +13,8 @@ use rusqlite::{Connection, params_from_iter};
 
 use super::place;
 use crate::store::conformance::{call_id, check_log, empty, record, row, step, tenant};
-use crate::store::sqlite::write::{Answer, Job, Writer};
+use crate::store::sqlite::pen::Job;
+use crate::store::sqlite::write::{Answer, Writer};
 use crate::store::sqlite::{Pulse, Sqlite, open, read};
 use crate::store::{CallFilter, Commit, Committed, Durability, RunRow, Store, StoreError};
 
@@ -151,7 +152,9 @@ async fn what_is_queued_is_written_before_the_last_handle_is_gone() {
 async fn a_dead_writer_is_an_error_not_a_hang() {
     let store = Sqlite::in_memory().unwrap();
     assert!(store.commit(step(&tenant("t"), row(call_id(1), 0))).await.is_ok());
-    store.0.queue.as_ref().unwrap().send(Job::Panic).await.unwrap();
+    let queue = store.0.queue.as_ref().unwrap();
+    queue.send(Job::Panic).await.unwrap();
+    queue.closed().await;
     for version in 1..4 {
         let result = store.commit(step(&tenant("t"), row(call_id(1), version))).await;
         assert!(matches!(result, Err(StoreError::Failed(_))), "{result:?}");
@@ -251,22 +254,17 @@ async fn entries_are_fenced_against_accidents() {
 fn every_list_walks_an_index() {
     let connection = open::memory().unwrap();
     let mut used = BTreeSet::new();
-    for choice in 0..4_u32 {
-        for phases in [
-            vec![],
-            vec!["confirm"],
-            vec!["confirm", "approve", "executing"],
-            vec!["closed", "approve"],
-        ] {
-            let has = |bit: u32| choice & bit != 0;
-            let filter = CallFilter {
-                phases,
-                run: has(1).then(|| RunId::new(1, 1)),
-                due: has(2).then(Timestamp::default),
-            };
-            let list = read::list(&tenant("t"), &filter, Some(call_id(1)), 10);
-            used.extend(check_plan(&connection, &list.sql, list.values.len()));
-        }
+    let topics = |count: usize| CallFilter::WaitingFor(vec!["worker".to_owned(); count]);
+    for filter in [
+        CallFilter::All,
+        CallFilter::OfRun(RunId::new(1, 1)),
+        CallFilter::Due(Timestamp::default()),
+        topics(1),
+        topics(2),
+        topics(5),
+    ] {
+        let list = read::list(&tenant("t"), &filter, Some(call_id(1)), 10);
+        used.extend(check_plan(&connection, &list.sql, list.values.len()));
     }
     for (sql, values) in [
         (read::RUNS, 3),
@@ -299,7 +297,8 @@ fn check_plan(connection: &Connection, sql: &str, values: usize) -> Vec<String> 
         .unwrap();
     for step in &steps {
         assert!(
-            !step.contains("TEMP B-TREE") && !step.starts_with("SCAN"),
+            // `a` is what an inner list has found, limited already.
+            !step.contains("TEMP B-TREE") && (!step.starts_with("SCAN") || step == "SCAN a"),
             "{sql}: {steps:?}"
         );
     }

@@ -1,0 +1,66 @@
+//! Whom an open call waits for, and until when: how inboxes, workers and the sweeper find it.
+//!
+//! The store keeps these words and does not know what they mean. They only find calls; whether somebody
+//! may decide is settled in the machine, with the call in hand.
+
+use std::collections::BTreeSet;
+
+use countersign_core::actor::{Actor, OPERATOR, REPORTER};
+use countersign_core::call::{Call, Phase};
+use countersign_core::id::{ActorId, PoolName};
+use countersign_core::time::Timestamp;
+
+/// Whoever links the tool.
+pub(crate) const WORKER: &str = "worker";
+
+fn requester(id: &ActorId) -> String {
+    format!("requester:{id}")
+}
+
+fn pool(name: &PoolName) -> String {
+    format!("pool:{name}")
+}
+
+fn role(name: &str) -> String {
+    format!("role:{name}")
+}
+
+/// Whom a call waits for.
+pub(crate) fn waits_for(call: &Call) -> Vec<String> {
+    match call.phase() {
+        Phase::Input { .. } | Phase::Confirm { .. } => vec![requester(call.requester())],
+        Phase::Approve { .. } => {
+            let pools = call.requirements().into_iter().filter_map(|it| it.pool);
+            let pools: BTreeSet<PoolName> = pools.collect();
+            pools.iter().map(pool).collect()
+        }
+        Phase::Gating { .. } | Phase::Cleared { .. } => vec![WORKER.to_owned()],
+        Phase::External { .. } => vec![role(REPORTER)],
+        Phase::InDoubt { .. } => vec![role(OPERATOR)],
+        Phase::Executing { .. } | Phase::Closed { .. } => Vec::new(),
+    }
+}
+
+/// What an actor is asked as: requester, member of pools, operator, reporter.
+pub(crate) fn of(actor: &Actor) -> Vec<String> {
+    let own = std::iter::once(requester(&actor.id));
+    let roles = [OPERATOR, REPORTER].into_iter().filter(|it| actor.has_role(it));
+    own.chain(actor.pools.iter().map(pool))
+        .chain(roles.map(role))
+        .collect()
+}
+
+/// When a call must be looked at even if nothing happens to it.
+pub(crate) fn due(call: &Call) -> Option<Timestamp> {
+    match call.phase() {
+        Phase::Executing { until, .. } => Some(*until),
+        Phase::Input { .. }
+        | Phase::Gating { .. }
+        | Phase::Confirm { .. }
+        | Phase::Approve { .. }
+        | Phase::Cleared { .. }
+        | Phase::External { .. }
+        | Phase::InDoubt { .. }
+        | Phase::Closed { .. } => call.deadline(),
+    }
+}
