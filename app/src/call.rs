@@ -35,6 +35,12 @@ pub(crate) async fn propose(session: &Session, args: CallArgs) -> Result<Reply, 
     if let Some(identity) = &identity {
         builder = builder.by(identity);
     }
+    if let Some(run) = args.run {
+        builder = builder.run(run);
+    }
+    if let Some(session) = &args.session {
+        builder = builder.session(session);
+    }
     let called = match builder.await {
         Ok(called) => called,
         Err(Error::Arguments(errors)) => {

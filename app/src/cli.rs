@@ -4,8 +4,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use countersign::core::grant::Span;
 use countersign::schema::Dialect;
-use countersign::{ActorId, CallId, RequirementId, RunId};
+use countersign::{ActorId, CallId, GrantId, RequirementId, RunId};
 
 /// Everything that can be said.
 #[derive(Debug, Parser)]
@@ -44,6 +45,8 @@ pub(crate) enum Command {
     Show(ShowArgs),
     /// Decide what a waiting call asks
     Decide(DecideArgs),
+    /// List the confirmations that are remembered, or take one back
+    Grants(GrantsArgs),
     /// Withdraw a call
     Cancel(CancelArgs),
     /// Say which gates a call has and why
@@ -86,6 +89,12 @@ pub(crate) struct CallArgs {
     /// On whose behalf
     #[arg(long = "as", value_name = "ACTOR")]
     pub(crate) by: Option<ActorId>,
+    /// Join this run, of the same requester; a new one unless said
+    #[arg(long, value_name = "RUN")]
+    pub(crate) run: Option<RunId>,
+    /// The conversation that a new run belongs to; a confirmation can be remembered for it
+    #[arg(long, value_name = "NAME")]
+    pub(crate) session: Option<String>,
     /// Only propose: leave running it to somebody else
     #[arg(long)]
     pub(crate) no_run: bool,
@@ -166,9 +175,71 @@ pub(crate) struct DecideArgs {
     /// report: the call's reporting token, in place of --as; also as @FILE or -
     #[arg(long, value_name = "TOKEN")]
     pub(crate) token: Option<String>,
+    /// confirm: do not ask again about calls with the same arguments, or with any
+    #[arg(long, value_name = "CALLS")]
+    pub(crate) remember: Option<Which>,
+    /// confirm: where that holds: run, session, or until=TIME, such as until=2026-12-24T18:00:00Z
+    #[arg(long, value_name = "SCOPE", default_value = "run", value_parser = span, requires = "remember")]
+    pub(crate) scope: Span,
+    /// confirm: for how many calls, 1 to 1000
+    #[arg(long, value_name = "N", requires = "remember")]
+    pub(crate) uses: Option<u32>,
     /// Only decide: leave running it to somebody else
     #[arg(long)]
     pub(crate) no_run: bool,
+}
+
+/// Which later calls a remembered confirmation is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Which {
+    /// Those with the same arguments
+    Exact,
+    /// All of the tool; never of a destructive one
+    Any,
+}
+
+/// `run`, `session` or `until=TIME`.
+fn span(text: &str) -> Result<Span, String> {
+    match (text, text.strip_prefix("until=")) {
+        ("run", _) => Ok(Span::Run),
+        ("session", _) => Ok(Span::Session),
+        (_, Some(time)) => {
+            // Whole seconds are what people type.
+            let whole = || format!("{}.000Z", time.strip_suffix('Z').unwrap_or(time));
+            let time = time.parse().or_else(|error| whole().parse().map_err(|_| error));
+            time.map(Span::Until)
+                .map_err(|error| format!("{error}, nor 2026-05-04T09:30:00Z"))
+        }
+        _ => Err("say run, session or until=TIME".to_owned()),
+    }
+}
+
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct GrantsArgs {
+    #[command(subcommand)]
+    pub(crate) command: Option<Grants>,
+    /// Only those of this actor
+    #[arg(long = "as", value_name = "ACTOR")]
+    pub(crate) by: Option<ActorId>,
+    /// Go on after this grant, the `next` of the page before
+    #[arg(long, value_name = "GRANT")]
+    pub(crate) after: Option<GrantId>,
+    /// At most this many
+    #[arg(long, default_value_t = 50, value_parser = page())]
+    pub(crate) limit: u16,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Grants {
+    /// Take one back: its owner or an operator
+    Revoke {
+        /// Which
+        grant: GrantId,
+        /// Who takes it back
+        #[arg(long = "as", value_name = "ACTOR")]
+        by: ActorId,
+    },
 }
 
 /// What can be said about a requirement.

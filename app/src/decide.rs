@@ -1,9 +1,9 @@
 //! `decide` and `cancel`: carry what somebody says to the desk.
 
-use countersign::{Answer, Call, Code, Decided, Decision, RequirementId, Verdict};
+use countersign::{Answer, Call, Code, Decided, Decision, Remember, RequirementId, Verdict};
 use serde_json::Value;
 
-use crate::cli::{CancelArgs, DecideArgs, Verb};
+use crate::cli::{CancelArgs, DecideArgs, Verb, Which};
 use crate::failure::Failure;
 use crate::input;
 use crate::record;
@@ -20,6 +20,9 @@ pub(crate) async fn decide(session: &Session, args: DecideArgs) -> Result<Reply,
     }
     if let Some(reason) = &args.reason {
         decision = decision.reason(reason);
+    }
+    if let Some(remember) = remember(&args)? {
+        decision = decision.remember(remember);
     }
     let decided = session.engine.desk().decide(decision).await?;
     let call = match (decided.answer, decided.call) {
@@ -52,6 +55,23 @@ pub(crate) async fn cancel(session: &Session, args: CancelArgs) -> Result<Reply,
         (Answer::Accepted | Answer::Repeated, Some(call)) => session.reply(&call, None).await,
         (Answer::Accepted | Answer::Repeated, None) => Err(Failure::new("the call is gone")),
     }
+}
+
+/// What is to be remembered of a confirmation.
+fn remember(args: &DecideArgs) -> Result<Option<Remember>, Failure> {
+    let which = match args.remember {
+        None => return Ok(None),
+        Some(_) if args.verb != Verb::Confirm => {
+            return Err(Failure::usage("only a confirmation can be remembered"));
+        }
+        Some(Which::Exact) => Remember::exact(),
+        Some(Which::Any) => Remember::any(),
+    };
+    Ok(Some(Remember {
+        span: args.scope,
+        uses: args.uses,
+        ..which
+    }))
 }
 
 fn still_asks(call: &Call, on: RequirementId) -> bool {

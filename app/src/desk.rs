@@ -3,6 +3,7 @@
 //! It says nothing that the commands could not: every answer goes through `call` and `decide`, as whoever
 //! is named at that moment. It leaves on `q`, at the end of the input and on Ctrl-C; what waits then, waits.
 
+use countersign::core::grant::Span;
 use countersign::{ActorId, Call, CallId, Descriptor, Phase, Requirement, RequirementKind};
 use serde_json::{Map, Value};
 
@@ -199,6 +200,8 @@ impl Desk<'_> {
             tool: tool.to_owned(),
             args: Value::Object(arguments).to_string(),
             by: Some(self.by.clone()),
+            run: None,
+            session: None,
             no_run: false,
         };
         let reply = call::propose(self.session, args).await?;
@@ -319,6 +322,9 @@ impl Desk<'_> {
             result: None,
             failed: None,
             token: None,
+            remember: None,
+            scope: Span::Run,
+            uses: None,
             no_run: false,
         };
         let now = requirement.arguments.value();

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 
 use countersign::core::call::From;
 use countersign::gate::{DeclaredGates, Origin};
-use countersign::{Call, CallId, Outcome, Phase};
+use countersign::{Call, CallId, GrantId, Outcome, Phase};
 use serde_json::{Value, json};
 
 use crate::failure::Failure;
@@ -27,6 +27,8 @@ struct Gate {
     pool: Option<String>,
     needs: u16,
     by: Vec<String>,
+    /// The grant that passed it, in place of a person.
+    grant: Option<GrantId>,
 }
 
 /// A gate that is declared on the function and does not stand for these arguments.
@@ -73,6 +75,9 @@ pub(crate) async fn explain(session: &Session, id: CallId) -> Result<Reply, Fail
         for origin in &gate.because {
             told.push_str(&text::wrapped(&because(origin), "      ", "      "));
         }
+        if let Some(grant) = gate.grant {
+            let _ = writeln!(told, "      remembered: {grant}");
+        }
         if !gate.by.is_empty() {
             let _ = writeln!(told, "      by {}", text::listed(&gate.by, "and"));
         }
@@ -107,6 +112,7 @@ fn gate_json(gate: &Gate) -> Value {
         "needs": gate.needs,
         "has": gate.by.len(),
         "by": gate.by,
+        "grant": gate.grant,
         "state": gate.state,
         "because": gate.because,
     })
@@ -143,12 +149,12 @@ fn gates(call: &Call, records: &[Record]) -> Vec<Gate> {
             } else {
                 Vec::new()
             },
+            grant: None,
         });
     }
     if let Some(gate) = &frozen.confirmation {
-        let met = records
-            .iter()
-            .any(|it| it.kind() == "call.confirmed" && it.seal() == seal);
+        let said = |it: &Record| it.kind() == "call.confirmed" && it.seal() == seal;
+        let met = call.granted().is_some() || records.iter().any(said);
         gates.push(Gate {
             kind: "confirmation",
             what: format!("confirmation by {}", call.requester()),
@@ -161,6 +167,7 @@ fn gates(call: &Call, records: &[Record]) -> Vec<Gate> {
             } else {
                 Vec::new()
             },
+            grant: *call.granted(),
         });
     }
     for (place, gate) in frozen.approvals.iter().enumerate() {
@@ -179,6 +186,7 @@ fn gates(call: &Call, records: &[Record]) -> Vec<Gate> {
             pool: Some(gate.pool.to_string()),
             needs: gate.quorum,
             by,
+            grant: None,
         });
     }
     if let Some(gate) = &frozen.external {
@@ -196,6 +204,7 @@ fn gates(call: &Call, records: &[Record]) -> Vec<Gate> {
             pool: None,
             needs: 1,
             by: Vec::new(),
+            grant: None,
         });
     }
     gates

@@ -31,6 +31,7 @@ mod decide;
 mod desk;
 mod explain;
 mod failure;
+mod grants;
 mod input;
 mod lists;
 mod people;

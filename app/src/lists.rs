@@ -2,10 +2,11 @@
 //!
 //! `next` is what `--after` takes for the page that follows; null on the last one.
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
 
 use countersign::store::RunRow;
-use countersign::{Call, Error, Phase};
+use countersign::{ActorId, Call, Canonical, Error, Phase, PoolName, Requirement, RequirementKind, ToolName};
 use serde_json::{Value, json};
 
 use crate::cli::{InboxArgs, LogArgs, RunsArgs};
@@ -28,23 +29,41 @@ pub(crate) async fn inbox(session: &Session, args: InboxArgs) -> Result<Reply, F
         1 => format!("One thing waits for {}.\n", args.by),
         many => format!("{many} things wait for {}.\n", args.by),
     };
+    let mut asked = Vec::new();
     for requirement in &found {
-        let call = match desk.call(requirement.call).await {
-            Ok(call) => call,
+        match desk.call(requirement.call).await {
+            Ok(call) => asked.push((requirement, call)),
             // One call that cannot be read must not hide all others; `show` says what is wrong with it.
             Err(error @ (Error::Call { .. } | Error::Damaged { .. })) => {
                 told.push('\n');
                 told.push_str(&text::wrapped(&text::shown(&error.to_string()), "  ", "  "));
-                continue;
             }
             Err(error) => return Err(error.into()),
-        };
-        let stale = session.is_stale(&call);
-        items.push(requirement::listed_json(requirement, stale));
+        }
+    }
+    let groups = groups(&asked);
+    for (place, (requirement, call)) in asked.iter().enumerate() {
+        let group = &groups[&alike(requirement, call)];
+        let mut item = requirement::listed_json(requirement, session.is_stale(call));
+        if let Some(fields) = item.as_object_mut() {
+            let key = asked[group[0]].0.call;
+            fields.insert("group".to_owned(), json!({"key": key, "count": group.len()}));
+        }
+        items.push(item);
+        // The oldest of a group is shown whole, the others by what decides them.
+        if group[0] != place {
+            continue;
+        }
         told.push('\n');
-        told.push_str(&head(session, &call));
+        told.push_str(&head(session, call));
         told.push('\n');
-        told.push_str(&requirement::words(session, &people, &call, requirement));
+        told.push_str(&requirement::words(session, &people, call, requirement));
+        if group.len() > 1 {
+            let _ = writeln!(told, "  The same waits {} more times:", group.len() - 1);
+            for other in &group[1..] {
+                let _ = writeln!(told, "    {}", asked[*other].0.id);
+            }
+        }
     }
     if let Some(next) = next {
         let _ = writeln!(
@@ -54,6 +73,34 @@ pub(crate) async fn inbox(session: &Session, args: InboxArgs) -> Result<Reply, F
         );
     }
     Ok(Reply::done(json!({"items": items, "next": next}), told))
+}
+
+/// What makes two questions the same one: who wants what done, and who is asked.
+type Alike<'a> = (
+    &'a ToolName,
+    &'a ActorId,
+    &'a Canonical,
+    RequirementKind,
+    Option<&'a PoolName>,
+);
+
+fn alike<'a>(requirement: &'a Requirement, call: &'a Call) -> Alike<'a> {
+    (
+        call.tool(),
+        call.requester(),
+        call.arguments(),
+        requirement.kind,
+        requirement.pool.as_ref(),
+    )
+}
+
+/// The places of those that ask the same, the oldest first.
+fn groups<'a>(asked: &'a [(&'a Requirement, Call)]) -> HashMap<Alike<'a>, Vec<usize>> {
+    let mut groups: HashMap<_, Vec<usize>> = HashMap::new();
+    for (place, (requirement, call)) in asked.iter().enumerate() {
+        groups.entry(alike(requirement, call)).or_default().push(place);
+    }
+    groups
 }
 
 /// The runs, the newest first.

@@ -79,7 +79,12 @@ impl Record {
         let plain = |name: &str| word(name).map_or_else(String::new, |it| format!(": {}", legible(it)));
         let tool = text::shown(self.text("tool")).into_owned();
         let mut told = match self.kind() {
-            "call.opened" => format!("proposed {tool}{}", plain("shown")),
+            "call.opened" => format!(
+                "proposed {tool}{}{}{}",
+                plain("shown"),
+                plain("errors"),
+                self.passed()
+            ),
             "call.filled" => format!("filled in{}", plain("proposed")),
             "call.confirmed" => format!("confirmed{}", quoted("reason")),
             "call.amended" => format!(
@@ -92,9 +97,22 @@ impl Record {
             "call.rejected" => format!("rejected{}{}", self.pool(), quoted("reason")),
             "call.reasked" => format!("had the gates asked anew{}", quoted("reason")),
             "call.cancelled" => format!("withdrew it{}", quoted("reason")),
-            "call.gated" => format!("arguments judged and sealed anew{}", plain("shown")),
+            "call.gated" => format!(
+                "arguments judged and sealed anew{}{}{}",
+                plain("shown"),
+                plain("errors"),
+                self.passed()
+            ),
             "call.gating_refused" => format!("arguments that do not fit{}", plain("errors")),
-            "call.tightened" => "the policy demands more; asked anew".to_owned(),
+            "call.tightened" => format!("the policy demands more; asked anew{}", plain("errors")),
+            "grant.made" => format!("remembered as {}", text::shown(self.text("grant"))),
+            "grant.used" => format!("let {} pass its confirmation", text::shown(self.text("used_by"))),
+            "grant.revoked" => format!("revoked {}", text::shown(self.text("grant"))),
+            "grant.refused" => format!(
+                "tried to revoke {}: refused, {}",
+                text::shown(self.text("grant")),
+                text::shown(self.text("refusal"))
+            ),
             "call.deadline_passed" => "nobody answered in time".to_owned(),
             "call.votes_voided" => "approvals no longer count: a role was lost".to_owned(),
             "call.claimed" => "every gate is met; started the tool".to_owned(),
@@ -130,6 +148,14 @@ impl Record {
             }
         }
         told
+    }
+
+    /// That nobody was asked to confirm, and why.
+    fn passed(&self) -> String {
+        match self.text("passed_by") {
+            "" => String::new(),
+            grant => format!("; its confirmation is remembered: {}", text::shown(grant)),
+        }
     }
 
     /// ` for POOL`, of a vote.

@@ -80,7 +80,7 @@ impl Reply {
             return Ok(Self::closed(Some(call), outcome));
         }
         if let Some(refusal) = refused.filter(|it| it.code != Code::StaleTool) {
-            return Err(Failure::new(format!("call {}: {}", call.id(), refusal.message)));
+            return Err(Failure::new(format!("{}: {}", call.id(), refusal.message)));
         }
         let stale = session.is_stale(call);
         let mut requirements = call.requirements();

@@ -9,7 +9,7 @@ use crate::cli::{Audit, Command};
 use crate::failure::Failure;
 use crate::people::People;
 use crate::reply::Reply;
-use crate::{call, decide, explain, lists, show, tools, traces};
+use crate::{call, decide, explain, grants, lists, show, tools, traces};
 
 /// How often a call that another process runs is looked at.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
@@ -84,6 +84,7 @@ impl Session {
             Command::Runs(args) => lists::runs(self, args).await,
             Command::Show(args) => show::show(self, args).await,
             Command::Decide(args) => decide::decide(self, args).await,
+            Command::Grants(args) => grants::grants(self, args).await,
             Command::Cancel(args) => decide::cancel(self, args).await,
             Command::Explain { call } => explain::explain(self, call).await,
             Command::Audit(Audit::Log(args)) => lists::audit_log(self, args).await,
@@ -140,12 +141,7 @@ impl Session {
 
     /// The descriptor that a call was gated with.
     pub(crate) async fn descriptor(&self, call: &Call) -> Result<Descriptor, Failure> {
-        let missing = || {
-            Failure::new(format!(
-                "the descriptor of call {} is missing or damaged",
-                call.id()
-            ))
-        };
+        let missing = || Failure::new(format!("the descriptor of {} is missing or damaged", call.id()));
         let text = self
             .engine
             .store()

@@ -107,6 +107,7 @@ pub(crate) fn call_json(session: &Session, call: &Call) -> Value {
     json!({
         "call": call.id(),
         "run": call.run(),
+        "session": call.session(),
         "tool": call.tool(),
         "requester": call.requester(),
         "agent": call.agent(),
@@ -119,6 +120,7 @@ pub(crate) fn call_json(session: &Session, call: &Call) -> Value {
         "descriptor": call.descriptor(),
         "stale_tool": stale,
         "gates": call.gates(),
+        "granted": call.granted(),
         "votes": votes,
         "requirements": requirements,
     })

@@ -12,32 +12,38 @@ mod decide;
 mod event;
 mod execute;
 mod gating;
+mod open;
 mod phase;
 mod readable;
 mod record;
+mod remember;
+mod seal;
 mod settle;
 mod shadow;
 
 use std::collections::BTreeSet;
-use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use answer::{Answer, Code, Refusal};
-pub use event::{Claim, Effect, Event, Reporter, Resolution};
+pub use event::{Claim, Effect, Event, Judgement, Reporter, Resolution};
+pub use open::{Opening, Release};
 pub use phase::{From, Outcome, Phase, Source, Vote};
+pub use seal::Seal;
 pub use shadow::{Shadow, ShadowError};
 
-use crate::actor::{ActingAgent, Actor};
-use crate::audit::{Blob, Draft};
+use crate::actor::ActingAgent;
+use crate::audit::Draft;
 use crate::canonical::Canonical;
 use crate::digest::Digest;
 use crate::gate::Gates;
-use crate::id::{ActorId, CallId, RunId, TenantId, ToolName};
+use crate::grant::Change;
+use crate::id::{ActorId, CallId, GrantId, RunId, SessionId, TenantId, ToolName};
 use crate::time::Timestamp;
-use record::Note;
+
+pub(crate) use decide::persons_only;
 
 /// The version of the stored form of a call.
 pub const CALL_VERSION: u32 = 1;
@@ -52,34 +58,10 @@ pub const MOST_TOKENS: usize = 8;
 /// The longest reason or message that is kept, in bytes; longer ones are cut.
 pub const MOST_WORDS: usize = 4096;
 
-/// The digest of exactly what was shown and will run.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Seal(Digest);
-
-impl Seal {
-    /// The bytes.
-    pub const fn bytes(&self) -> &[u8; 32] {
-        self.0.bytes()
-    }
-}
-
-impl fmt::Display for Seal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0)
-    }
-}
-
-impl fmt::Debug for Seal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{self}")
-    }
-}
-
 /// One use of one tool.
 ///
 /// ```
-/// use countersign_core::call::{Answer, Call, Event, Opening, Outcome, Phase};
+/// use countersign_core::call::{Answer, Call, Event, Opening, Outcome, Phase, Release};
 /// # use countersign_core::{actor::{Actor, Kind}, canonical::Canonical, digest::Digest, time::Timestamp};
 /// # use countersign_core::gate::{ConfirmationGate, Gates};
 /// # use countersign_core::id::{ActorId, CallId, RunId, TenantId, ToolName};
@@ -87,12 +69,16 @@ impl fmt::Debug for Seal {
 /// # let (kind, auth) = (Kind::Person, "asserted-library".to_owned());
 /// # let alice = Actor { id: ActorId::new("alice")?, kind, roles: [].into(), pools: [].into(), auth };
 /// # let confirmation = Some(ConfirmationGate { expires_in: hour, because: Vec::new() });
+/// # let arguments = Canonical::parse(r#"{"service":"billing"}"#)?;
+/// # let release = Release {
+/// #     descriptor: Digest::default(), idempotent: false, destructive: false, secrets: Vec::new(),
+/// # };
 /// # let opening = Opening {
-/// #     id: CallId::new(0, 1), run: RunId::new(0, 1), tenant: TenantId::default(),
-/// #     tool: ToolName::new("restart")?, descriptor: Digest::default(), idempotent: false,
-/// #     secrets: Vec::new(), requester: alice.clone(), agent: None, salt: Digest::new([7; 32]),
-/// #     patience: hour, arguments: Canonical::parse(r#"{"service":"billing"}"#)?,
+/// #     id: CallId::new(0, 1), run: RunId::new(0, 1), session: None, tenant: TenantId::default(),
+/// #     tool: ToolName::new("restart")?, release, requester: alice.clone(), agent: None,
+/// #     salt: Digest::new([7; 32]), patience: hour, proposed: arguments.clone(), arguments,
 /// #     gates: Gates { confirmation, ..Gates::default() }, rules: Digest::default(), blocked: Vec::new(),
+/// #     offer: None,
 /// # };
 /// # let now = Timestamp::from_millis(0);
 ///
@@ -111,6 +97,8 @@ pub struct Call {
     v: u32,
     id: CallId,
     run: RunId,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    session: Option<SessionId>,
     tenant: TenantId,
     tool: ToolName,
     requester: ActorId,
@@ -120,6 +108,7 @@ pub struct Call {
     updated: Timestamp,
     descriptor: Digest,
     idempotent: bool,
+    destructive: bool,
     /// Names of the arguments that nobody may see.
     secrets: Vec<String>,
     /// Keys the commitment to the arguments, so that a digest betrays nothing.
@@ -127,6 +116,10 @@ pub struct Call {
     /// How long a phase lasts that no gate gives a time.
     #[serde(rename = "patience_ms", with = "crate::gate::millis")]
     patience: Duration,
+    /// The keyed digest of the arguments as the model sent them.
+    proposal: Digest,
+    /// Whether the arguments are those, with nothing changed but what the requester filled in.
+    as_proposed: bool,
     arguments: Canonical,
     gates: Gates,
     rules: Digest,
@@ -143,6 +136,9 @@ pub struct Call {
     doubts: u16,
     tokens: Vec<Digest>,
     decided: Vec<Decided>,
+    /// The grant that passed the confirmation under the seal of now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    granted: Option<GrantId>,
 }
 
 /// A decision that was accepted, to recognise the same one again.
@@ -164,41 +160,8 @@ pub struct Step {
     pub answer: Answer,
     /// What to record, in the transaction that stores the call. None for what changes nothing worth keeping.
     pub record: Option<Draft>,
-}
-
-/// What a call is opened with.
-#[derive(Debug, Clone)]
-pub struct Opening {
-    /// A fresh id.
-    pub id: CallId,
-    /// The run it belongs to.
-    pub run: RunId,
-    /// Whose data.
-    pub tenant: TenantId,
-    /// The tool.
-    pub tool: ToolName,
-    /// The digest of its descriptor.
-    pub descriptor: Digest,
-    /// Whether the tool is `idempotent`.
-    pub idempotent: bool,
-    /// The names of its `secret` arguments.
-    pub secrets: Vec<String>,
-    /// On whose behalf.
-    pub requester: Actor,
-    /// Which agent made it, if one did.
-    pub agent: Option<ActingAgent>,
-    /// 32 fresh random bytes.
-    pub salt: Digest,
-    /// How long a phase lasts that no gate gives a time.
-    pub patience: Duration,
-    /// The arguments, decoded and checked.
-    pub arguments: Canonical,
-    /// The frozen gates; only the input gate, if fields are still to be filled in.
-    pub gates: Gates,
-    /// The hash of the rules applied.
-    pub rules: Digest,
-    /// Why it cannot be let through, if it cannot.
-    pub blocked: Vec<String>,
+    /// A grant that was made or used, to be stored and recorded in the same transaction.
+    pub change: Option<Box<Change>>,
 }
 
 /// A stored call that cannot be read.
@@ -217,74 +180,34 @@ pub enum CallError {
 }
 
 impl Call {
-    /// Opens a call: asks for its first gate, or closes it as blocked.
-    pub fn open(opening: Opening, now: Timestamp) -> Step {
-        let mut errors = opening.blocked;
-        if opening.gates.asks_requester() && !opening.requester.is_person() {
-            errors.push(format!(
-                "`{}` asks its requester, and `{}` is not a person; make the call on behalf of one",
-                opening.tool, opening.requester.id
-            ));
-        }
-        let mut call = Self {
-            v: CALL_VERSION,
-            id: opening.id,
-            run: opening.run,
-            tenant: opening.tenant,
-            tool: opening.tool,
-            requester: opening.requester.id.clone(),
-            agent: opening.agent,
-            opened: now,
-            updated: now,
-            descriptor: opening.descriptor,
-            idempotent: opening.idempotent,
-            secrets: opening.secrets,
-            salt: opening.salt,
-            patience: opening.patience,
-            arguments: opening.arguments,
-            gates: opening.gates,
-            rules: opening.rules,
-            round: 0,
-            committed: Digest::default(),
-            seal: Seal(Digest::default()),
-            past_seals: Vec::new(),
-            phase: Phase::Cleared {
-                deadline: now.after(opening.patience),
-            },
-            votes: BTreeSet::new(),
-            claims: 0,
-            doubts: 0,
-            tokens: Vec::new(),
-            decided: Vec::new(),
-        };
-        call.committed = call.commitment();
-        call.seal = call.sealed(call.committed);
-        let arguments = call.shown();
-        if errors.is_empty() {
-            call.phase = match &call.gates.user_input {
-                Some(gate) => Phase::Input {
-                    deadline: now.after(gate.expires_in),
-                },
-                None => call.first_gate(now, now.after(call.patience)),
-            };
-        } else {
-            call.close(Outcome::Blocked { errors });
-        }
-        call.accepted(
-            Note::new("call.opened")
-                .by(&opening.requester)
-                .arguments(arguments),
-        )
-    }
-
     /// What comes of an event. Time never runs backwards: `now` is at least the time of the last event.
     pub fn step(mut self, event: Event, now: Timestamp) -> Step {
         let now = now.max(self.updated);
         let before = self.updated;
         self.updated = now;
-        let mut step = match event {
-            Event::Filled { on, by, arguments } => self.filled(on, &by, arguments, now),
-            Event::Confirmed { on, by, reason } => self.confirmed(on, &by, reason, now),
+        let was = self.state();
+        let mut step = self.stepped(event, now);
+        if let Answer::Refused(_) | Answer::Repeated = step.answer {
+            step.call.updated = before;
+        }
+        step.seen_from(was);
+        step
+    }
+
+    fn stepped(self, event: Event, now: Timestamp) -> Step {
+        match event {
+            Event::Filled {
+                on,
+                by,
+                values,
+                arguments,
+            } => self.filled(on, &by, &values, arguments, now),
+            Event::Confirmed {
+                on,
+                by,
+                reason,
+                remember,
+            } => self.confirmed(on, &by, reason, remember.as_ref(), now),
             Event::Amended {
                 on,
                 by,
@@ -308,15 +231,13 @@ impl Call {
             } => self.resolved(on, &by, &reason, resolution, now),
             Event::Reasked { on, by, reason } => self.reasked(on, &by, reason, now),
             Event::Cancelled { by, reason } => self.cancelled(&by, reason),
-            Event::Gated {
-                descriptor,
-                arguments,
+            Event::Gated(judgement) => self.gated(judgement, now),
+            Event::Refused { errors } => self.gating_refused(errors, now),
+            Event::Tightened {
                 gates,
                 rules,
                 satisfiable,
-            } => self.gated(descriptor, arguments, gates, rules, satisfiable, now),
-            Event::Refused { errors } => self.gating_refused(errors, now),
-            Event::Tightened { gates, rules } => self.tightened(&gates, rules, now),
+            } => self.tightened(&gates, rules, satisfiable, now),
             Event::DeadlinePassed => self.deadline_passed(now),
             Event::Claimed {
                 worker,
@@ -331,11 +252,7 @@ impl Call {
             Event::TimedOut { claim } => self.timed_out(claim),
             Event::LeaseLapsed => self.lease_lapsed(now),
             Event::TokenIssued { by, token } => self.token_issued(&by, token),
-        };
-        if let Answer::Refused(_) | Answer::Repeated = step.answer {
-            step.call.updated = before;
         }
-        step
     }
 
     /// Reads a stored call. A newer format and a damaged one are told apart.
@@ -357,100 +274,6 @@ impl Call {
     /// The stored form. `from_text` reads it back as an equal call.
     pub fn to_text(&self) -> String {
         serde_json::to_string(self).unwrap_or_default()
-    }
-
-    /// SHA-256 over exactly what is shown and will run.
-    fn sealed(&self, commitment: Digest) -> Seal {
-        let gates = serde_json::to_string(&self.gates).unwrap_or_default();
-        // Who stands behind it, whether it may be repeated and what is hidden decide what may happen to it:
-        // in an edited row they must not differ unseen.
-        let options =
-            serde_json::to_string(&(&self.agent, self.idempotent, &self.secrets)).unwrap_or_default();
-        Seal(Digest::of(
-            "countersign/seal/1",
-            &[
-                self.tenant.as_str().as_bytes(),
-                &self.id.bytes(),
-                self.tool.as_str().as_bytes(),
-                self.descriptor.bytes(),
-                commitment.bytes(),
-                gates.as_bytes(),
-                self.rules.bytes(),
-                self.requester.as_str().as_bytes(),
-                options.as_bytes(),
-                &self.round.to_be_bytes(),
-            ],
-        ))
-    }
-
-    /// Whether what is stored is still what was sealed.
-    pub fn is_as_sealed(&self) -> bool {
-        self.commitment() == self.committed && self.sealed(self.committed) == self.seal
-    }
-
-    /// HMAC of the canonical arguments under a key of these arguments alone.
-    fn commitment(&self) -> Digest {
-        Digest::keyed(
-            self.key_of_arguments().bytes(),
-            self.arguments.as_str().as_bytes(),
-        )
-    }
-
-    /// Blobs hold keys. None of them is the call's salt, or one blob that stays would give away the keys
-    /// of those that were erased.
-    fn key_of_arguments(&self) -> Digest {
-        Digest::keyed(self.salt.bytes(), format!("arguments/{}", self.round).as_bytes())
-    }
-
-    /// Seals anew: what was shown before is stale, what was voted is void.
-    fn reseal(&mut self) {
-        self.past_seals.push(self.seal);
-        self.round = self.round.saturating_add(1);
-        self.votes.clear();
-        // Whoever holds a token knows what became of the old arguments, not of the new ones.
-        self.tokens.clear();
-        self.committed = self.commitment();
-        self.seal = self.sealed(self.committed);
-    }
-
-    /// The arguments as people may see them, with `secret` values replaced.
-    pub fn shown_arguments(&self) -> Canonical {
-        self.masked(&self.arguments)
-    }
-
-    fn masked(&self, arguments: &Canonical) -> Canonical {
-        if self.secrets.is_empty() {
-            return arguments.clone();
-        }
-        let mut value = arguments.value();
-        for name in &self.secrets {
-            if let Some(secret) = value.get_mut(name) {
-                *secret = Value::from("***");
-            }
-        }
-        Canonical::of(&value).unwrap_or_else(|_| Canonical::null())
-    }
-
-    /// The blob of what is shown.
-    fn shown(&self) -> Blob {
-        let content = self.shown_arguments().to_string();
-        // A blob with the key of the commitment to all arguments would let a secret be guessed; without
-        // secrets it lets the auditor check the commitment.
-        let salt = if self.secrets.is_empty() {
-            self.key_of_arguments()
-        } else {
-            self.key_of_words("shown", &content)
-        };
-        Blob { salt, content }
-    }
-
-    /// A key for these words alone.
-    fn key_of_words(&self, purpose: &str, words: &str) -> Digest {
-        let when = format!("{purpose}/{}/{}", self.round, self.updated.millis());
-        Digest::keyed(
-            self.salt.bytes(),
-            Digest::of("countersign/words/1", &[when.as_bytes(), words.as_bytes()]).bytes(),
-        )
     }
 
     /// The first gate that the requester or the pools are asked for.

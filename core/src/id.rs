@@ -136,6 +136,14 @@ ids! {
     /// assert_eq!(WorkerId::new(0, 31).to_string(), "worker_0000000000000000000000000z");
     /// ```
     WorkerId = "worker_";
+    /// A remembered confirmation.
+    ///
+    /// ```
+    /// use countersign_core::id::GrantId;
+    ///
+    /// assert!(GrantId::new(0, 1).to_string().starts_with("grant_"));
+    /// ```
+    GrantId = "grant_";
 }
 
 /// What a waiting call asks, bound to exactly what was shown: call, gate and seal.
@@ -312,6 +320,14 @@ names! {
     /// assert_eq!(TenantId::default().as_str(), "default");
     /// ```
     TenantId: is_word, "a tenant id (1 to 128 visible ASCII characters)";
+    /// What an edge calls a conversation: several runs of one requester. Up to 128 visible ASCII characters.
+    ///
+    /// ```
+    /// use countersign_core::id::SessionId;
+    ///
+    /// assert!(SessionId::new("s1").is_ok() && SessionId::new("my session").is_err());
+    /// ```
+    SessionId: is_word, "a session id (1 to 128 visible ASCII characters)";
 }
 
 impl Default for TenantId {

@@ -28,6 +28,7 @@ pub mod call;
 pub mod canonical;
 pub mod digest;
 pub mod gate;
+pub mod grant;
 pub mod id;
 #[doc(hidden)]
 pub mod private;

@@ -57,7 +57,7 @@ pub enum RequirementKind {
 /// What a waiting call asks.
 ///
 /// ```
-/// use countersign_core::call::{Call, Opening};
+/// use countersign_core::call::{Call, Opening, Release};
 /// use countersign_core::requirement::RequirementKind;
 /// # use countersign_core::{actor::{Actor, Kind}, canonical::Canonical, digest::Digest, time::Timestamp};
 /// # use countersign_core::gate::{ApprovalGate, Gates};
@@ -66,16 +66,19 @@ pub enum RequirementKind {
 /// # let (kind, auth) = (Kind::Person, "asserted-library".to_owned());
 /// # let alice = Actor { id: ActorId::new("alice")?, kind, roles: [].into(), pools: [].into(), auth };
 /// # let pool = PoolName::new("managers")?;
+/// # let arguments = Canonical::parse(r#"{"service":"billing","token":"s3cret"}"#)?;
+/// # let release = Release {
+/// #     descriptor: Digest::default(), idempotent: false, destructive: false, secrets: vec!["token".to_owned()],
+/// # };
 /// # let opening = Opening {
-/// #     id: CallId::new(0, 1), run: RunId::new(0, 1), tenant: TenantId::default(),
-/// #     tool: ToolName::new("restart")?, descriptor: Digest::default(), idempotent: false,
-/// #     secrets: vec!["token".to_owned()], requester: alice, agent: None, salt: Digest::new([7; 32]),
-/// #     patience: hour, arguments: Canonical::parse(r#"{"service":"billing","token":"s3cret"}"#)?,
+/// #     id: CallId::new(0, 1), run: RunId::new(0, 1), session: None, tenant: TenantId::default(),
+/// #     tool: ToolName::new("restart")?, release, requester: alice, agent: None,
+/// #     salt: Digest::new([7; 32]), patience: hour, proposed: arguments.clone(), arguments,
 /// #     gates: Gates {
 /// #         approvals: vec![ApprovalGate { pool, quorum: 2, expires_in: hour, because: Vec::new() }],
 /// #         ..Gates::default()
 /// #     },
-/// #     rules: Digest::default(), blocked: Vec::new(),
+/// #     rules: Digest::default(), blocked: Vec::new(), offer: None,
 /// # };
 ///
 /// let call = Call::open(opening, Timestamp::from_millis(0)).call;

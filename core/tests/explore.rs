@@ -11,6 +11,8 @@ mod deeds;
 mod ghost;
 #[path = "explore/judge.rs"]
 mod judge;
+#[path = "explore/memory.rs"]
+mod memory;
 #[path = "explore/walk.rs"]
 mod walk;
 #[path = "explore/world.rs"]

@@ -9,14 +9,14 @@ use std::time::Duration;
 use countersign_core::actor::{Actor, Kind};
 use countersign_core::audit::MOST_ENTRY_BYTES;
 use countersign_core::call::{
-    Answer, Call, Claim, Code, Event, MOST_VOID, Phase, Reporter, Resolution, Step,
+    Answer, Call, Claim, Code, Event, Judgement, MOST_VOID, Phase, Release, Reporter, Resolution, Step,
 };
 use countersign_core::digest::Digest;
 use countersign_core::gate::{ApprovalGate, Gates};
 use countersign_core::id::{ActorId, PoolName, RequirementId, Role, TenantId};
 use countersign_core::time::Timestamp;
 use world::{
-    Combo, Outside, Pools, actors, arguments, descriptor, directories, pool, rules, start, token, worker,
+    Combo, Outside, Pools, actors, arguments, directories, filling, pool, rules, start, token, worker,
 };
 
 const PLAIN: Combo = Combo {
@@ -51,13 +51,17 @@ fn accepted_at(call: Call, event: Event, now: Timestamp) -> Step {
 }
 
 fn gated(call: &Call, version: u8, gates: Gates) -> Event {
-    Event::Gated {
-        descriptor: descriptor(version),
+    Event::Gated(Judgement {
+        release: Release {
+            idempotent: false,
+            ..PLAIN.release(version)
+        },
         arguments: call.proposed().unwrap().clone(),
         gates,
         rules: rules(1),
         satisfiable: Ok(()),
-    }
+        offer: None,
+    })
 }
 
 fn claimed(call: &Call) -> Event {
@@ -111,7 +115,7 @@ fn approved(call: &Call, by: &str) -> Event {
 /// The union with a new release had its fields, and nobody was asked for them.
 #[test]
 fn a_field_of_a_new_release_is_asked() {
-    let call = PLAIN.open().call;
+    let call = PLAIN.open(None).call;
     let call = accepted(call.clone(), reasked(&call));
     let call = accepted(call.clone(), gated(&call, 2, PLAIN.redeployed()));
     assert_eq!(call.phase().name(), "input");
@@ -125,7 +129,7 @@ fn a_second_doubt_is_settled_anew() {
         outside: Outside::BodyLess,
         ..PLAIN
     };
-    let mut call = combo.open().call;
+    let mut call = combo.open(None).call;
     let mut ids = Vec::new();
     for _ in 0..3 {
         let by = person("alice");
@@ -146,7 +150,7 @@ fn a_token_counts_for_the_seal_it_was_issued_under() {
         pools: Pools::One,
         ..PLAIN
     };
-    let call = combo.open().call;
+    let call = combo.open(None).call;
     let call = accepted(call.clone(), approved(&call, "dora"));
     let call = timed_out(accepted(call.clone(), claimed(&call)));
     let call = accepted(call.clone(), retried(&call, 1));
@@ -189,7 +193,7 @@ fn a_retry_outside_needs_decisions_that_hold() {
         pools: Pools::One,
         ..PLAIN
     };
-    let call = combo.open().call;
+    let call = combo.open(None).call;
     let call = accepted(call.clone(), approved(&call, "dora"));
     let by = person("alice");
     let call = accepted(call, Event::Cancelled { by, reason: None });
@@ -211,7 +215,7 @@ fn waiting_for_a_report_prolongs_no_approval() {
         pools: Pools::One,
         ..PLAIN
     };
-    let call = combo.open().call;
+    let call = combo.open(None).call;
     let call = accepted(call.clone(), approved(&call, "dora"));
     let call = accepted(call.clone(), claimed(&call));
     let claim = Claim {
@@ -234,7 +238,7 @@ fn a_retry_that_cannot_be_gated_stays_in_doubt() {
         pools: Pools::One,
         ..PLAIN
     };
-    let call = combo.open().call;
+    let call = combo.open(None).call;
     let call = accepted(call.clone(), approved(&call, "dora"));
     let call = timed_out(accepted(call.clone(), claimed(&call)));
     let call = accepted(call.clone(), retried(&call, 1));
@@ -248,7 +252,7 @@ fn a_retry_that_cannot_be_gated_stays_in_doubt() {
     let by = person("alice");
     let call = accepted(call, Event::Cancelled { by, reason: None });
     assert!(call.may_have_run());
-    assert!(!PLAIN.open().call.may_have_run());
+    assert!(!PLAIN.open(None).call.may_have_run());
 }
 
 /// A new release without `idempotent` was still run again by itself.
@@ -258,7 +262,7 @@ fn another_release_is_not_taken_for_idempotent() {
         idempotent: true,
         ..PLAIN
     };
-    let call = combo.open().call;
+    let call = combo.open(None).call;
     let again = timed_out(accepted(call.clone(), claimed(&call)));
     assert_eq!(again.phase().name(), "cleared");
     let call = accepted(call.clone(), reasked(&call));
@@ -274,7 +278,7 @@ fn a_tightening_gives_no_more_time() {
         outside: Outside::HandOff,
         ..PLAIN
     };
-    let call = combo.open().call;
+    let call = combo.open(None).call;
     let later = start().after(Duration::from_hours(1));
     let mut gates = combo.looser();
     gates.external.as_mut().unwrap().expires_in = Duration::from_mins(1);
@@ -283,6 +287,7 @@ fn a_tightening_gives_no_more_time() {
         Event::Tightened {
             gates,
             rules: rules(2),
+            satisfiable: Ok(()),
         },
         later,
     );
@@ -297,7 +302,7 @@ fn no_plain_digest_of_arguments_is_kept() {
         secret: true,
         ..PLAIN
     };
-    let call = combo.open().call;
+    let call = combo.open(None).call;
     let filled = arguments(1, true);
     let on = asked(&call);
     let by = person("alice");
@@ -306,10 +311,14 @@ fn no_plain_digest_of_arguments_is_kept() {
         Event::Filled {
             on,
             by,
+            values: filling(),
             arguments: filled.clone(),
         },
     );
-    let plain = Digest::of("countersign/decision/1", &[b"fill", filled.as_str().as_bytes()]);
+    let plain = Digest::of(
+        "countersign/decision/1",
+        &[b"fill", filling().as_str().as_bytes()],
+    );
     assert!(!call.to_text().contains(&plain.to_string()));
 }
 
@@ -320,7 +329,7 @@ fn the_last_record_commits_to_what_was_sealed() {
         secret: true,
         ..PLAIN
     };
-    let opened = combo.open();
+    let opened = combo.open(None);
     let by = person("alice");
     let closed = accepted_at(opened.call, Event::Cancelled { by, reason: None }, start());
     let commitment =
@@ -335,7 +344,7 @@ fn who_stands_behind_a_call_is_sealed() {
         secret: true,
         ..PLAIN
     };
-    let text = combo.open().call.to_text();
+    let text = combo.open(None).call.to_text();
     for (from, to) in [
         (r#","owner":"owen""#, ""),
         (r#""idempotent":false"#, r#""idempotent":true"#),
@@ -358,7 +367,7 @@ fn a_blob_holds_no_key_but_its_own() {
         pools: Pools::Quorum,
         ..PLAIN
     };
-    let opened = combo.open();
+    let opened = combo.open(None);
     let text = opened.call.to_text();
     let approved = |call: Call, by: &str, reason: &str| {
         let event = Event::Approved {
@@ -390,7 +399,7 @@ fn stopping_the_run_is_another_decision() {
         confirm: true,
         ..PLAIN
     };
-    let call = combo.open().call;
+    let call = combo.open(None).call;
     let on = asked(&call);
     let rejected = |stop_run| Event::Rejected {
         on,

@@ -25,8 +25,26 @@ fn role(name: &str) -> String {
     format!("role:{name}")
 }
 
-/// Whom a call waits for.
+/// Calls of this requester that wait for people, or for a process that finds out whom to ask.
+pub(crate) fn pending(id: &ActorId) -> String {
+    format!("pending:{id}")
+}
+
+/// Whether a call is one of those.
+pub(crate) const fn is_pending(call: &Call) -> bool {
+    matches!(
+        call.phase(),
+        Phase::Input { .. } | Phase::Gating { .. } | Phase::Confirm { .. } | Phase::Approve { .. }
+    )
+}
+
+/// Whom a call waits for, and on whose account.
 pub(crate) fn waits_for(call: &Call) -> Vec<String> {
+    let pending = is_pending(call).then(|| pending(call.requester()));
+    asked(call).into_iter().chain(pending).collect()
+}
+
+fn asked(call: &Call) -> Vec<String> {
     match call.phase() {
         Phase::Input { .. } | Phase::Confirm { .. } => vec![requester(call.requester())],
         Phase::Approve { .. } => {

@@ -125,6 +125,7 @@ impl Trail<'_> {
             time: inner.clock.now(),
             call: None,
             run: None,
+            grant: None,
             descriptor: None,
             directory: None,
             assumed_directory: None,

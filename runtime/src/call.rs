@@ -9,10 +9,11 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use countersign_core::actor::{ActingAgent, Actor, Kind};
-use countersign_core::call::{Call, Effect, Opening, Outcome, Phase, Source};
+use countersign_core::call::{Call, Effect, Opening, Outcome, Phase, Source, Step};
 use countersign_core::canonical::Canonical;
 use countersign_core::digest::Digest;
-use countersign_core::id::{ActorId, CallId};
+use countersign_core::grant::Offer;
+use countersign_core::id::{ActorId, CallId, RunId};
 use countersign_core::tool::{ArgumentErrors, Body, BoxFuture, CallContext, Failure, Scope};
 use serde_json::Value;
 
@@ -20,11 +21,14 @@ use crate::audited;
 use crate::directory::Directory;
 use crate::engine::{Engine, Inner, Waiting, random_bytes};
 use crate::error::Error;
+use crate::fatigue::History;
+use crate::grant::{self, Place, offer};
 use crate::identity::Identity;
 use crate::invoke::{self, Panicked};
-use crate::judge::{can_be_met, judge};
+use crate::judge::{can_be_met, judge, release};
 use crate::registry::{Entry, Tier};
-use crate::store::{CallRow, CallWrite, Commit, Committed, Durability, RunRow};
+use crate::run::Run;
+use crate::store::{CallRow, CallWrite, Commit, Committed, Durability};
 use crate::trace;
 use crate::turn::{Loaded, row};
 
@@ -140,6 +144,8 @@ pub struct CallBuilder<'a> {
     arguments: Arguments<'a>,
     by: Option<&'a Identity>,
     agent: Option<&'a Identity>,
+    run: Option<RunId>,
+    session: Option<&'a str>,
 }
 
 impl<'a> CallBuilder<'a> {
@@ -150,6 +156,8 @@ impl<'a> CallBuilder<'a> {
             arguments,
             by: None,
             agent: None,
+            run: None,
+            session: None,
         }
     }
 
@@ -162,6 +170,49 @@ impl<'a> CallBuilder<'a> {
     /// The agent that makes the call for the requester. Neither it nor its owner can approve it.
     pub const fn through(mut self, agent: &'a Identity) -> Self {
         self.agent = Some(agent);
+        self
+    }
+
+    /// The run that a gated call joins, of the same requester; a new one unless said.
+    ///
+    /// Within a run the same proposal is not made twice to people who said no:
+    ///
+    /// ```
+    /// # use countersign::prelude::*;
+    /// # use countersign::{Outcome, store::Sqlite};
+    /// # /// Restarts a service.
+    /// # #[tool(requires_confirmation)]
+    /// # fn rerun(service: String) -> String {
+    /// #     format!("{service} is up")
+    /// # }
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let engine = Engine::builder()
+    /// #     .store(Sqlite::in_memory()?)
+    /// #     .registry(Registry::of::<rerun>()?)
+    /// #     .policy(Policy::parse("[actors]\nalice = { kind = \"person\" }")?)
+    /// #     .worker(false)
+    /// #     .start()
+    /// #     .await?;
+    /// # let alice = Identity::asserted("alice")?;
+    /// let propose = || engine.call("rerun", r#"{"service":"billing"}"#).by(&alice);
+    /// let Called::Waiting(first) = propose().await? else { panic!() };
+    /// engine.desk().decide(Decision::reject(&first.active_requirements()[0]).by(&alice)).await?;
+    ///
+    /// let again = propose().run(first.run_id()).await?;
+    /// let Called::Done(Outcome::Blocked { errors }) = again else { panic!() };
+    /// assert!(errors[0].contains("`alice` rejected this very call"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub const fn run(mut self, run: RunId) -> Self {
+        self.run = Some(run);
+        self
+    }
+
+    /// What the program calls the conversation that a new run belongs to. A confirmation can be remembered for it.
+    pub const fn session(mut self, session: &'a str) -> Self {
+        self.session = Some(session);
         self
     }
 
@@ -337,6 +388,8 @@ pub(crate) struct Parts<'a> {
     pub(crate) arguments: Cow<'a, str>,
     pub(crate) by: Option<&'a Identity>,
     pub(crate) agent: Option<&'a Identity>,
+    pub(crate) run: Option<RunId>,
+    pub(crate) session: Option<&'a str>,
 }
 
 impl<'a> CallBuilder<'a> {
@@ -346,6 +399,8 @@ impl<'a> CallBuilder<'a> {
             arguments: self.arguments.0,
             by: self.by,
             agent: self.agent,
+            run: self.run,
+            session: self.session,
         }
     }
 }
@@ -367,6 +422,14 @@ async fn gated(entry: &Entry, call: CallBuilder<'_>) -> Result<Called, Error> {
     let inner = parts.inner;
     let by = parts.by.ok_or(Error::NoRequester)?;
     let arguments = canonical(&parts.arguments)?;
+    let run = inner.run_for(by.id(), parts.run, parts.session).await?;
+    let history = if run.begins {
+        History::default()
+    } else {
+        inner
+            .history(run.id, &entry.descriptor().name, &arguments)
+            .await?
+    };
     let mut refresh = false;
     let opened = loop {
         // The cached directory will do: the commit says which revision it was, and is refused if another
@@ -382,16 +445,14 @@ async fn gated(entry: &Entry, call: CallBuilder<'_>) -> Result<Called, Error> {
             .agent
             .or_else(|| (requester.kind == Kind::Agent).then_some(by));
         let agent = acting.map(|it| directory.agent(it.id()));
-        let opening = opening(inner, entry, &directory, &arguments, requester, agent)?;
-        let step = Call::open(opening, inner.clock.now());
+        let mut opening = opening(inner, entry, &directory, &arguments, &run, requester, agent)?;
+        opening.blocked.extend(history.turned_down.clone());
+        let step = Box::pin(opened(inner, opening, &directory)).await?;
+        inner
+            .check_pending(&step.call, &history, directory.policy.limits())
+            .await?;
         let row = Arc::new(row(&step.call, 0));
-        let commit = opening_commit(
-            inner,
-            entry,
-            (&step.call, row.clone()),
-            step.record.into_iter().collect(),
-            directory.revision,
-        );
+        let commit = opening_commit(inner, entry, &step, row.clone(), &run, directory.revision);
         if let Committed::Done { .. } = inner.store.commit(commit).await? {
             let loaded = Loaded { call: step.call, row };
             inner.recent.put(&loaded);
@@ -416,28 +477,51 @@ async fn gated(entry: &Entry, call: CallBuilder<'_>) -> Result<Called, Error> {
     }
 }
 
+/// Opens a call, past its confirmation if its requester has said that they need not be asked again.
+async fn opened(inner: &Inner, mut opening: Opening, directory: &Directory) -> Result<Step, Error> {
+    let now = inner.clock.now();
+    let step = Call::open(opening.clone(), now);
+    if !matches!(step.call.phase(), Phase::Confirm { .. }) {
+        return Ok(step);
+    }
+    let place = Place {
+        owner: &opening.requester.id,
+        tool: &opening.tool,
+        run: &opening.run,
+        session: opening.session.as_ref(),
+    };
+    let with = |offer: &Offer| Opening {
+        offer: Some(offer.clone()),
+        ..opening.clone()
+    };
+    let passes = |offer: &Offer| Call::open(with(offer), now).change.is_some();
+    let Some(grant) = inner.grant_for(place, directory, passes).await? else {
+        return Ok(step);
+    };
+    opening.offer = Some(offer(grant, directory));
+    Ok(Call::open(opening, now))
+}
+
 fn opening_commit(
     inner: &Inner,
     entry: &Entry,
-    (call, row): (&Call, Arc<CallRow>),
-    records: Vec<countersign_core::audit::Draft>,
+    step: &Step,
+    row: Arc<CallRow>,
+    run: &Run,
     directory: u64,
 ) -> Commit {
-    let run = RunRow {
-        id: *call.run(),
-        requester: call.requester().clone(),
-        created: *call.opened(),
-        state: serde_json::json!({"v": 1, "kind": "direct"}).to_string(),
-    };
+    let (call, change) = (&step.call, step.change.as_deref());
+    let used = change.map(|it| it.record.clone());
     Commit {
         tenant: inner.tenant.clone(),
         time: *call.opened(),
         call: Some(CallWrite { row, replaces: None }),
-        run: Some(run),
+        run: run.begins.then(|| run.row(call.requester(), *call.opened())),
+        grant: change.map(|it| grant::write(&it.grant)),
         descriptor: Some((entry.digest(), entry.descriptor_text().to_owned())),
         directory: None,
         assumed_directory: Some(directory),
-        records,
+        records: step.record.clone().into_iter().chain(used).collect(),
         durability: Durability::Disk,
     }
 }
@@ -447,6 +531,7 @@ fn opening(
     entry: &Entry,
     directory: &Directory,
     arguments: &Canonical,
+    run: &Run,
     requester: Actor,
     agent: Option<ActingAgent>,
 ) -> Result<Opening, Error> {
@@ -490,24 +575,20 @@ fn opening(
     };
     Ok(Opening {
         id: inner.new_call_id(),
-        run: inner.new_run_id(),
+        run: run.id,
+        session: run.session.clone(),
         tenant: inner.tenant.clone(),
         tool: descriptor.name.clone(),
-        descriptor: entry.digest(),
-        idempotent: descriptor.hints.idempotent,
-        secrets: descriptor
-            .parameters
-            .iter()
-            .filter(|it| it.secret)
-            .map(|it| it.name.clone())
-            .collect(),
+        release: release(entry),
         requester,
         agent,
         salt: Digest::new(random_bytes()),
         patience,
+        proposed: arguments.clone(),
         arguments: arguments.clone(),
         gates,
         rules,
         blocked,
+        offer: None,
     })
 }

@@ -14,8 +14,9 @@ use std::sync::Arc;
 
 use countersign_core::actor::Actor;
 use countersign_core::audit::Draft;
-use countersign_core::call::{Answer, Call, Code, Event, Phase, Refusal};
+use countersign_core::call::{Answer, Call, Code, Event, Phase, Refusal, Step};
 use countersign_core::digest::Digest;
+use countersign_core::grant::{Grant, Offer, Wish};
 use countersign_core::id::{CallId, RequirementId};
 use countersign_core::requirement::Requirement;
 use countersign_core::tool::Descriptor;
@@ -23,10 +24,12 @@ use serde_json::{Map, json};
 
 use crate::agenda;
 use crate::directory::Directory;
-use crate::engine::{Inner, random_token};
+use crate::engine::{Inner, random_bytes, random_token};
 use crate::error::Error;
+use crate::grant::{Place, offer};
 use crate::identity::Identity;
-use crate::judge::regate;
+use crate::judge::{behind, can_be_met, regate};
+use crate::registry::Entry;
 use crate::store::{CallFilter, Commit, Durability, StoreError};
 use crate::turn::{Loaded, Move, Turned};
 
@@ -322,6 +325,11 @@ pub(crate) fn token_hash(token: &str) -> Digest {
 impl Inner {
     async fn decided(&self, mut loaded: Loaded, decision: &Decision, by: &Identity) -> Result<Turned, Error> {
         let descriptor = self.stored_descriptor(&loaded.call).await?;
+        let wish = decision.remember.map(|remember| Wish {
+            id: self.new_grant_id(),
+            salt: Digest::new(random_bytes()),
+            remember,
+        });
         loop {
             // Whatever is decided before the claim is compared with the records there. After it, or for a
             // tool that nobody claims, this is the only look.
@@ -338,9 +346,15 @@ impl Inner {
                         return Ok(Move::Leave);
                     }
                     let actor = directory.actor(by);
-                    let event = match event(call, decision, &actor, &descriptor, directory) {
+                    let event = match event(call, decision, &actor, &descriptor, directory, wish.as_ref()) {
                         Ok(event) => event,
                         Err(refusal) => {
+                            // Who may not decide at all is told that, and nothing about the values.
+                            let may = match decision.verdict {
+                                Verdict::ReportWithToken(..) => Ok(()),
+                                _ => call.may_be_answered(decision.on, &actor, self.clock.now()),
+                            };
+                            let refusal = may.err().unwrap_or(refusal);
                             return Ok(Move::Step(Box::new(call.clone().refuse(
                                 decision.on,
                                 &actor,
@@ -379,12 +393,38 @@ impl Inner {
         let Some(entry) = self.registry.get(loaded.call.tool().as_str()) else {
             return Ok(loaded);
         };
+        let mut grant = Box::pin(self.grant_at_gating(entry, &loaded.call)).await?;
         let turned = self
             .turn(loaded, |call, directory| {
-                Ok(regate(entry, directory, call).map_or(Move::Leave, Move::Event))
+                // Overtaken, the grant may have been used by another call: then a person is asked.
+                let offer = grant.take().map(|it| offer(it, directory));
+                Ok(regate(entry, directory, call, offer).map_or(Move::Leave, Move::Event))
             })
             .await?;
         self.expired(turned).await
+    }
+
+    /// The grant that lets a call through that was filled in, if there is one.
+    async fn grant_at_gating(&self, entry: &Entry, call: &Call) -> Result<Option<Grant>, Error> {
+        let directory = self.directory.last();
+        let now = self.clock.now();
+        let next = |offer: Option<Offer>| {
+            regate(entry, &directory, call, offer).map(|event| call.clone().step(event, now))
+        };
+        let asks = |step: &Step| matches!(step.call.phase(), Phase::Confirm { .. });
+        if !next(None).as_ref().is_some_and(asks) {
+            return Ok(None);
+        }
+        let place = Place {
+            owner: call.requester(),
+            tool: call.tool(),
+            run: call.run(),
+            session: call.session().as_ref(),
+        };
+        self.grant_for(place, &directory, |offer| {
+            next(Some(offer.clone())).is_some_and(|it| it.change.is_some())
+        })
+        .await
     }
 
     /// Closes a call whose time was found to be over.
@@ -440,6 +480,7 @@ impl Inner {
                 time: self.clock.now(),
                 call: None,
                 run: None,
+                grant: None,
                 descriptor: None,
                 directory: None,
                 assumed_directory: None,
@@ -453,7 +494,7 @@ impl Inner {
             .await?;
         let refusal = Refusal {
             code: Code::UnknownRequirement,
-            message: format!("there is no call {}", on.call()),
+            message: format!("there is no {}", on.call()),
         };
         Ok(Decided {
             answer: Answer::Refused(refusal),
@@ -475,7 +516,14 @@ pub(crate) fn stricter(call: &Call, directory: &Directory) -> Option<Event> {
     match call.phase() {
         Phase::Confirm { .. } | Phase::Approve { .. } | Phase::Cleared { .. } => {
             let (gates, rules) = directory.policy.tighten(call.tool().as_str(), call.gates());
-            (!call.gates().cover(&gates)).then_some(Event::Tightened { gates, rules })
+            (!call.gates().cover(&gates)).then(|| {
+                let asked = call.gates().tightened(&gates);
+                Event::Tightened {
+                    satisfiable: can_be_met(&asked, &directory.members(), &behind(call)),
+                    gates,
+                    rules,
+                }
+            })
         }
         Phase::Input { .. }
         | Phase::Gating { .. }

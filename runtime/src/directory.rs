@@ -158,6 +158,7 @@ impl DirectoryCache {
                 time: now,
                 call: None,
                 run: None,
+                grant: None,
                 descriptor: None,
                 directory: Some(DirectoryWrite {
                     expected: stored.revision,

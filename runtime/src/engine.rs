@@ -9,7 +9,7 @@ use std::time::Duration;
 use countersign_core::actor::Actor;
 use countersign_core::call::{Call, Outcome, Phase};
 use countersign_core::gate::Gates;
-use countersign_core::id::{CallId, RunId, TenantId, WorkerId};
+use countersign_core::id::{CallId, GrantId, RunId, TenantId, WorkerId};
 use countersign_core::requirement::Requirement;
 use tokio::sync::{broadcast, watch};
 use tokio::task::JoinHandle;
@@ -475,6 +475,10 @@ impl Inner {
 
     pub(crate) fn new_run_id(&self) -> RunId {
         RunId::new(millis(&*self.clock), random())
+    }
+
+    pub(crate) fn new_grant_id(&self) -> GrantId {
+        GrantId::new(millis(&*self.clock), random())
     }
 
     /// Tells a worker of this process to look at a call.

@@ -1,7 +1,8 @@
 //! What can go wrong, as opposed to what can be refused.
 
 use countersign_core::call::CallError;
-use countersign_core::id::CallId;
+use countersign_core::grant::GrantError;
+use countersign_core::id::{CallId, GrantId, IdError, RunId};
 use countersign_core::tool::{ArgumentErrors, Failure};
 
 use crate::policy::PolicyError;
@@ -47,7 +48,7 @@ pub enum Error {
     #[error(transparent)]
     Policy(#[from] PolicyError),
     /// A stored call cannot be read. Nothing was run.
-    #[error("call {id}: {source}")]
+    #[error("{id}: {source}")]
     Call {
         /// Which call.
         id: CallId,
@@ -55,7 +56,7 @@ pub enum Error {
         source: CallError,
     },
     /// What is stored of a call is not what its records say, or not what was sealed. Nothing was run.
-    #[error("call {id} is damaged: {why}; nothing was run. Restore a backup, or cancel the call")]
+    #[error("{id} is damaged: {why}; nothing was run. Restore a backup, or cancel the call")]
     Damaged {
         /// Which call.
         id: CallId,
@@ -71,8 +72,49 @@ pub enum Error {
         hint: String,
     },
     /// There is no such call.
-    #[error("there is no call {0}")]
+    #[error("there is no {0}")]
     UnknownCall(CallId),
+    /// There is no such run of this requester.
+    #[error("there is no {0} of this requester; leave the run out to begin a new one")]
+    UnknownRun(RunId),
+    /// A call that joins a run belongs to the session of that run.
+    #[error("{0} is of another session; leave the session out, it is that of the run")]
+    OtherSession(RunId),
+    /// The text is no id or name of the kind that is needed.
+    #[error(transparent)]
+    Id(#[from] IdError),
+    /// There is no such grant.
+    #[error("there is no {0}")]
+    UnknownGrant(GrantId),
+    /// A stored grant cannot be read, or is not what its records say. It passes nothing.
+    #[error("{id}: {source}")]
+    Grant {
+        /// Which grant.
+        id: GrantId,
+        /// Why.
+        source: GrantError,
+    },
+    /// The stored columns of a grant and its text differ. It passes nothing.
+    #[error("{id} is damaged: its columns are not what its text says in version {version}; revoke it")]
+    DamagedGrant {
+        /// Which grant.
+        id: GrantId,
+        /// The stored version.
+        version: u64,
+    },
+    /// Too many calls wait for people already. Nothing was stored.
+    #[error(
+        "{limit} = {most}: {whose} has {most} calls that wait for people; decide or cancel some of them, \
+             or raise the limit under [limits] in the policy"
+    )]
+    TooManyPending {
+        /// Which limit.
+        limit: &'static str,
+        /// Its value.
+        most: u32,
+        /// The run or the requester that has reached it.
+        whose: String,
+    },
     /// The arguments do not fit. Nothing was run and nobody is asked.
     #[error("the arguments do not fit: {0}")]
     Arguments(#[from] ArgumentErrors),
@@ -86,6 +128,6 @@ pub enum Error {
     #[error("say on whose behalf: `.by(&identity)`")]
     NoRequester,
     /// A commit lost against others more often than can be explained.
-    #[error("call {0} changes too fast; try again")]
+    #[error("{0} changes too fast; try again")]
     Contended(CallId),
 }

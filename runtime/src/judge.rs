@@ -6,10 +6,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use countersign_core::actor::satisfiable;
-use countersign_core::call::{Call, Event, From, Phase};
+use countersign_core::call::{Call, Event, From, Judgement, Phase, Release};
 use countersign_core::canonical::Canonical;
 use countersign_core::digest::Digest;
 use countersign_core::gate::Gates;
+use countersign_core::grant::Offer;
 use countersign_core::id::{ActorId, PoolName};
 use countersign_core::tool::ArgumentErrors;
 
@@ -58,7 +59,12 @@ pub(crate) fn can_be_met(
 }
 
 /// What becomes of a call in `Gating`, seen by a process that links its tool.
-pub(crate) fn regate(entry: &Entry, directory: &Directory, call: &Call) -> Option<Event> {
+pub(crate) fn regate(
+    entry: &Entry,
+    directory: &Directory,
+    call: &Call,
+    offer: Option<Offer>,
+) -> Option<Event> {
     let arguments = call.proposed()?.clone();
     let judged = match judge(entry, directory, &arguments) {
         Ok(judged) => judged,
@@ -79,13 +85,26 @@ pub(crate) fn regate(entry: &Entry, directory: &Directory, call: &Call) -> Optio
         call.gates().tightened(&judged.gates)
     };
     let satisfiable = can_be_met(&asked, &directory.members(), &behind(call));
-    Some(Event::Gated {
-        descriptor: entry.digest(),
+    Some(Event::Gated(Judgement {
+        release: release(entry),
         arguments,
         gates: judged.gates,
         rules: judged.rules,
         satisfiable,
-    })
+        offer,
+    }))
+}
+
+/// What the linked version of a tool says of it.
+pub(crate) fn release(entry: &Entry) -> Release {
+    let descriptor = entry.descriptor();
+    let secrets = descriptor.parameters.iter().filter(|it| it.secret);
+    Release {
+        descriptor: entry.digest(),
+        idempotent: descriptor.hints.idempotent,
+        destructive: descriptor.hints.destructive,
+        secrets: secrets.map(|it| it.name.clone()).collect(),
+    }
 }
 
 /// Who stands behind a call and so never counts for its approval.

@@ -88,8 +88,9 @@ pub use countersign_core as core;
 pub use countersign_core::canonical::Canonical;
 pub use countersign_core::digest::Digest;
 pub use countersign_core::gate;
+pub use countersign_core::grant::{Grant, Remember};
 pub use countersign_core::id::{
-    ActorId, CallId, PoolName, RequirementId, Role, RunId, TenantId, ToolName, WorkerId,
+    ActorId, CallId, GrantId, PoolName, RequirementId, Role, RunId, SessionId, TenantId, ToolName, WorkerId,
 };
 pub use countersign_core::requirement::{Requirement, RequirementKind};
 pub use countersign_core::time::Timestamp;
@@ -293,6 +294,10 @@ mod engine;
 #[cfg(feature = "runtime")]
 mod error;
 #[cfg(feature = "runtime")]
+mod fatigue;
+#[cfg(feature = "runtime")]
+mod grant;
+#[cfg(feature = "runtime")]
 mod identity;
 #[cfg(feature = "runtime")]
 mod invoke;
@@ -304,6 +309,8 @@ mod lease;
 pub mod policy;
 #[cfg(feature = "runtime")]
 pub mod registry;
+#[cfg(feature = "runtime")]
+mod run;
 #[cfg(feature = "runtime")]
 pub mod schema;
 #[cfg(feature = "runtime")]
@@ -325,6 +332,8 @@ pub use crate::desk::{Decided, Decision, Desk, Verdict};
 pub use crate::engine::{Engine, EngineBuilder, LEASE, Waiting};
 #[cfg(feature = "runtime")]
 pub use crate::error::Error;
+#[cfg(feature = "runtime")]
+pub use crate::grant::Revoked;
 #[cfg(feature = "runtime")]
 pub use crate::identity::Identity;
 #[cfg(feature = "runtime")]
@@ -349,5 +358,5 @@ pub mod __private {
 pub mod prelude {
     pub use crate::{CallContext, Tool, approval, tool};
     #[cfg(feature = "runtime")]
-    pub use crate::{Called, Decision, Engine, Identity, Policy, Registry};
+    pub use crate::{Called, Decision, Engine, Identity, Policy, Registry, Remember};
 }

@@ -16,6 +16,10 @@
 //! [pools]
 //! managers = { roles = ["manager"], actors = ["erin"] }
 //!
+//! [limits]
+//! pending_per_run = 100                  # calls of one run that may wait for people at once
+//! pending_per_requester = 1000           # calls of one requester
+//!
 //! [[rules]]
 //! name = "production is serious"
 //! tool = "restart_*"                     # a name, or a beginning with `*`
@@ -63,6 +67,35 @@ pub struct Policy {
     actors: BTreeMap<ActorId, ActorEntry>,
     pools: BTreeMap<PoolName, Pool>,
     rules: Vec<Rule>,
+    limits: Limits,
+}
+
+/// How many calls may wait for people at once. They spare people, they are no gates: more are refused.
+///
+/// ```
+/// use countersign::Policy;
+///
+/// let policy = Policy::parse("[limits]\npending_per_run = 5")?;
+/// assert_eq!(policy.limits().pending_per_run, 5);
+/// assert_eq!(policy.limits().pending_per_requester, 1000); // unless said
+/// # Ok::<(), countersign::policy::PolicyError>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// Of one run; 100 unless said.
+    pub pending_per_run: u32,
+    /// Of one requester; 1000 unless said.
+    pub pending_per_requester: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            pending_per_run: 100,
+            pending_per_requester: 1000,
+        }
+    }
 }
 
 /// An actor as the policy file seeds it and as the store keeps it.
@@ -188,6 +221,8 @@ struct File {
     pools: BTreeMap<PoolName, Pool>,
     #[serde(default)]
     rules: Vec<Rule>,
+    #[serde(default)]
+    limits: Limits,
 }
 
 /// A policy that cannot be used.
@@ -246,6 +281,7 @@ impl Policy {
             actors: file.actors,
             pools: file.pools,
             rules: file.rules,
+            limits: file.limits,
         };
         let errors = policy.contradictions();
         if errors.is_empty() {
@@ -276,6 +312,9 @@ impl Policy {
         for (name, pool) in &self.pools {
             let unknown = pool.actors.iter().filter(|it| !self.actors.contains_key(*it));
             errors.extend(unknown.map(|it| format!("pool `{name}`: nobody knows an actor `{it}`")));
+        }
+        if self.limits.pending_per_run == 0 || self.limits.pending_per_requester == 0 {
+            errors.push("[limits]: a limit of 0 would let nothing be asked; use at least 1".to_owned());
         }
         for rule in &self.rules {
             let name = rule.label();
@@ -382,6 +421,11 @@ impl Policy {
     /// The pools.
     pub const fn pools(&self) -> &BTreeMap<PoolName, Pool> {
         &self.pools
+    }
+
+    /// How many calls may wait for people at once.
+    pub const fn limits(&self) -> Limits {
+        self.limits
     }
 
     /// How long a gate asks that says nothing itself.
@@ -508,79 +552,4 @@ impl ActorEntry {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const POLICY: &str = r#"
-        [actors]
-        alice = { kind = "person" }
-        bob = { kind = "person", roles = ["manager"] }
-        bot = { kind = "agent", owner = "alice" }
-
-        [pools]
-        managers = { roles = ["manager"] }
-
-        [[rules]]
-        tool = "restart_*"
-        requires_confirmation = true
-        approvals = [{ pool = "managers", expires_in = "4h" }]
-        expires_in = "1h"
-    "#;
-
-    #[test]
-    fn rules_tighten_by_tool_name() {
-        let policy = Policy::parse(POLICY).unwrap();
-        let (gates, rules) = policy.tighten("restart_service", &Gates::default());
-        assert!(gates.confirmation.is_some());
-        assert_eq!(gates.approvals.len(), 1);
-        assert_eq!(
-            gates.approvals[0].expires_in,
-            Duration::from_hours(1),
-            "the cap of the rule applies"
-        );
-        let (none, no_rules) = policy.tighten("search", &Gates::default());
-        assert!(!none.any());
-        assert_ne!(rules, no_rules);
-    }
-
-    #[track_caller]
-    fn refused(change: &str, because: &str) {
-        let error = Policy::parse(&format!("{POLICY}\n{change}"))
-            .unwrap_err()
-            .to_string();
-        assert!(error.contains(because), "{error}");
-    }
-
-    #[test]
-    fn what_is_looser_or_contradictory_is_refused() {
-        refused(
-            "[[rules]]\ntool = \"x\"\nrequires_confirmation = false",
-            "only tightens",
-        );
-        refused("[[rules]]\ntool = \"x\"\naudit = false", "only tightens");
-        refused("[[rules]]\ntool = \"x\"", "demands nothing");
-        refused(
-            "[[rules]]\ntool = \"x\"\napprovals = [{ pool = \"cfo\" }]",
-            "no pool `cfo`",
-        );
-        refused(
-            "[[rules]]\ntool = \"x\"\napprovals = [{ pool = \"managers\", quorum = 0 }]",
-            "quorum of 0",
-        );
-        refused("[[rules]]\ntool = \"x\"\nexpires_in = \"soon\"", "no time span");
-        refused("[[rules]]\ntool = \"x\"\nungate = true", "unknown field");
-        refused(
-            "[actors.eve]\nkind = \"agent\"\nroles = [\"manager\"]",
-            "never hold roles",
-        );
-        refused(
-            "[actors.eve]\nkind = \"service\"\nroles = [\"operator\"]",
-            "only a person",
-        );
-        refused(
-            "[actors.eve]\nkind = \"unknown\"",
-            "`person`, `service` or `agent`",
-        );
-        refused("[pools.cfo]\nactors = [\"nobody\"]", "nobody knows");
-    }
-}
+mod tests;

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use countersign_core::audit::{Draft, EntryError, Frontier};
 use countersign_core::digest::Digest;
-use countersign_core::id::{ActorId, CallId, RunId, TenantId, ToolName};
+use countersign_core::id::{ActorId, CallId, GrantId, RunId, TenantId, ToolName};
 use countersign_core::time::Timestamp;
 use tokio::sync::watch;
 
@@ -38,6 +38,7 @@ pub use sqlite::{Sqlite, Stats};
 ///     time: Timestamp::from_millis(0),
 ///     call: None,
 ///     run: None,
+///     grant: None,
 ///     descriptor: None,
 ///     directory: None,
 ///     assumed_directory: None,
@@ -63,6 +64,8 @@ pub struct Commit {
     pub call: Option<CallWrite>,
     /// The run that begins. If there is one of that id, the commit is a [`Conflict`](Committed::Conflict).
     pub run: Option<RunRow>,
+    /// The grant that is made, used or revoked.
+    pub grant: Option<GrantWrite>,
     /// A descriptor by its digest; writing the same one again changes nothing.
     pub descriptor: Option<(Digest, String)>,
     /// The directory that is replaced.
@@ -151,6 +154,87 @@ pub struct CallRow {
     pub due: Option<Timestamp>,
     /// Whom it waits for, to find it by: words without spaces that only the engine reads.
     pub waits_for: Vec<String>,
+}
+
+/// A grant to be written.
+///
+/// See [`GrantRow`] for what is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GrantWrite {
+    /// The grant as it will be. Its version is [`expected`](Self::expected) + 1, or 0 for a new one.
+    /// Owner, tool and scope stay those of the first version.
+    pub row: GrantRow,
+    /// The version that must be stored now; none for a grant that must not exist yet. If another one is
+    /// stored, the commit is a [`Conflict`](Committed::Conflict): its last use went to somebody else, say.
+    pub expected: Option<u64>,
+}
+
+/// A remembered confirmation as it is kept.
+///
+/// ```
+/// # use countersign::prelude::*;
+/// # use countersign::store::{GrantFilter, Sqlite};
+/// # /// Restarts a service.
+/// # #[tool(requires_confirmation)]
+/// # fn revive(service: String) -> String {
+/// #     format!("{service} is up")
+/// # }
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let engine = Engine::builder()
+/// #     .store(Sqlite::in_memory()?)
+/// #     .registry(Registry::of::<revive>()?)
+/// #     .policy(Policy::parse("[actors]\nalice = { kind = \"person\" }")?)
+/// #     .worker(false)
+/// #     .start()
+/// #     .await?;
+/// # let alice = Identity::asserted("alice")?;
+/// # let Called::Waiting(waiting) = engine.call("revive", r#"{"service":"billing"}"#).by(&alice).await? else {
+/// #     panic!("it waits for alice");
+/// # };
+/// # let asked = waiting.active_requirements().remove(0);
+/// engine.desk().decide(Decision::confirm(&asked).by(&alice).remember(Remember::exact())).await?;
+/// let rows = engine.store().grants(engine.tenant(), &GrantFilter::default(), None, 10).await?;
+/// assert_eq!((rows[0].owner.as_str(), rows[0].tool.as_str()), ("alice", "revive"));
+/// assert_eq!(rows[0].scope, waiting.run_id().to_string());
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GrantRow {
+    /// Which grant.
+    pub id: GrantId,
+    /// Counts the commits of this grant, from 0.
+    pub version: u64,
+    /// Whose confirmations it passes, to find it by.
+    pub owner: ActorId,
+    /// Of which tool, to find it by.
+    pub tool: ToolName,
+    /// Where it counts, to find it by.
+    pub scope: String,
+    /// Whether it may still be used. Lists leave out the others.
+    pub live: bool,
+    /// The grant, as text that only the engine reads.
+    pub state: String,
+}
+
+/// Which live grants to list.
+///
+/// ```
+/// use countersign::store::GrantFilter;
+///
+/// let of_alice = GrantFilter { owner: Some("alice".parse()?), ..GrantFilter::default() };
+/// assert!(of_alice.scopes.is_empty()); // of every scope
+/// # Ok::<(), countersign::core::id::IdError>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct GrantFilter {
+    /// Of this owner.
+    pub owner: Option<ActorId>,
+    /// Of this tool.
+    pub tool: Option<ToolName>,
+    /// With any of these scopes; all if empty.
+    pub scopes: Vec<String>,
 }
 
 /// A run as it is kept.
@@ -433,6 +517,21 @@ pub trait Store: Send + Sync + 'static {
         after: Option<CallId>,
         limit: usize,
     ) -> Result<Vec<CallRow>, StoreError>;
+
+    /// How many calls wait for this, a word of [`CallRow::waits_for`]; counts no further than `most`.
+    async fn count(&self, tenant: &TenantId, topic: &str, most: usize) -> Result<usize, StoreError>;
+
+    /// One grant, live or not.
+    async fn grant(&self, tenant: &TenantId, id: GrantId) -> Result<Option<GrantRow>, StoreError>;
+
+    /// Live grants, the newest first, from the one before `before`; at most `limit`.
+    async fn grants(
+        &self,
+        tenant: &TenantId,
+        filter: &GrantFilter,
+        before: Option<GrantId>,
+        limit: usize,
+    ) -> Result<Vec<GrantRow>, StoreError>;
 
     /// One run.
     async fn run(&self, tenant: &TenantId, id: RunId) -> Result<Option<RunRow>, StoreError>;

@@ -11,6 +11,7 @@ use crate::agenda;
 use crate::directory::Directory;
 use crate::engine::Inner;
 use crate::error::Error;
+use crate::grant;
 use crate::identity::Identity;
 use crate::store::{CallRow, CallWrite, Commit, Committed, Durability};
 use crate::trace;
@@ -135,7 +136,12 @@ impl Inner {
                 Move::Event(event) => loaded.call.clone().step(event, now),
                 Move::Step(step) => *step,
             };
-            let Step { call, answer, record } = step;
+            let Step {
+                call,
+                answer,
+                record,
+                change,
+            } = step;
             if record.is_none() && call == loaded.call {
                 return Ok(Turned { loaded, answer });
             }
@@ -149,10 +155,11 @@ impl Inner {
                     replaces: Some(loaded.row),
                 }),
                 run: None,
+                grant: change.as_ref().map(|it| grant::write(&it.grant)),
                 descriptor: self.descriptor_of(&call, &loaded.call),
                 directory: None,
                 assumed_directory: Some(directory.revision),
-                records: record.into_iter().collect(),
+                records: record.into_iter().chain(change.map(|it| it.record)).collect(),
                 durability: Durability::Disk,
             };
             if let Committed::Done { .. } = self.store.commit(commit).await? {

@@ -4,12 +4,14 @@
 //! this actor may decide it, and moves on. Whatever does not fit is refused, and that is recorded.
 
 use super::record::{Note, refusal};
+use super::settle::may_report_as;
 use super::{
     Answer, Call, Code, Decided, Event, From, MOST_ROUNDS, MOST_WORDS, Outcome, Phase, Refusal, Step, Vote,
 };
 use crate::actor::{Actor, Kind, OPERATOR};
 use crate::canonical::Canonical;
 use crate::digest::Digest;
+use crate::grant::Wish;
 use crate::id::RequirementId;
 use crate::requirement::Ask;
 use crate::time::Timestamp;
@@ -25,6 +27,23 @@ pub(super) fn cut(words: &str) -> String {
 
 fn cut_reason(reason: Option<String>) -> Option<String> {
     reason.map(|it| cut(&it)).filter(|it| !it.trim().is_empty())
+}
+
+/// What somebody says about a requirement.
+struct Said<'a> {
+    on: RequirementId,
+    by: &'a Actor,
+    /// Recognises it when it is said again.
+    what: Digest,
+    note: Note,
+}
+
+impl Said<'_> {
+    /// Why, in their words.
+    fn because(self, reason: Option<String>) -> Self {
+        let note = self.note.reason(cut_reason(reason).as_deref());
+        Self { note, ..self }
+    }
 }
 
 impl Call {
@@ -102,224 +121,193 @@ impl Call {
         ))
     }
 
-    pub(super) fn filled(
-        mut self,
-        on: RequirementId,
-        by: &Actor,
-        arguments: Canonical,
-        now: Timestamp,
-    ) -> Step {
-        let what = self.fingerprint(&["fill", arguments.as_str()]);
-        if self.was_decided(on, by.id.as_str(), what) {
-            return self.repeated();
-        }
-        let note = Note::new("call.filled").by(by).on(on);
-        let found = self.locate(on, now).and_then(|ask| match ask {
-            Ask::Input => self.is_requester(by),
-            Ask::Confirm | Ask::Approval(_) | Ask::Cleared | Ask::External | Ask::InDoubt(_) => {
-                Err(wrong("fill", "asks for fields"))
-            }
-        });
-        match (found, &self.phase) {
-            (Err(refusal), _) => self.refused(refusal, note),
-            (Ok(()), Phase::Input { deadline }) => {
-                let shown = self.masked(&arguments);
-                self.phase = Phase::Gating {
-                    from: From::Filled { arguments },
-                    deadline: *deadline,
-                };
-                self.remember(on, by.id.as_str(), what);
-                self.accepted(note.words("proposed", shown.as_str()))
-            }
-            (
-                Ok(()),
-                Phase::Gating { .. }
-                | Phase::Confirm { .. }
-                | Phase::Approve { .. }
-                | Phase::Cleared { .. }
-                | Phase::Executing { .. }
-                | Phase::External { .. }
-                | Phase::InDoubt { .. }
-                | Phase::Closed { .. },
-            ) => self.out_of_turn(note),
+    /// Whether `by` may answer what is asked here in some way.
+    fn may_answer(&self, ask: Ask, by: &Actor) -> Result<(), Refusal> {
+        match ask {
+            Ask::Input | Ask::Confirm => self.is_requester(by),
+            Ask::Approval(place) => self.speaks_for(place, by),
+            Ask::Cleared => self.may_steer(by),
+            Ask::External => may_report_as(by),
+            Ask::InDoubt(_) => self.may_settle(by),
         }
     }
 
-    pub(super) fn confirmed(
+    /// Why `verb` is no answer to what is asked here. Who could give none at all is told that first.
+    pub(super) fn wrong(&self, ask: Ask, by: &Actor, verb: &str, right: &str) -> Refusal {
+        match self.may_answer(ask, by) {
+            Err(refusal) => refusal,
+            Ok(()) => misplaced(verb, right),
+        }
+    }
+
+    /// Takes one decision: the same one again, or one about a gate that asks now and that `may` allows.
+    fn taken<T>(
         mut self,
-        on: RequirementId,
-        by: &Actor,
-        reason: Option<String>,
+        said: Said<'_>,
         now: Timestamp,
+        may: impl FnOnce(&Self, Ask) -> Result<T, Refusal>,
+        take: impl FnOnce(&mut Self, T, Timestamp, Note) -> Note,
     ) -> Step {
-        let what = self.fingerprint(&["confirm"]);
+        let Said { on, by, what, note } = said;
         if self.was_decided(on, by.id.as_str(), what) {
             return self.repeated();
         }
-        let note = Note::new("call.confirmed")
-            .by(by)
-            .on(on)
-            .reason(cut_reason(reason).as_deref());
-        match (self.asked_to_confirm(on, by, "confirm", now), &self.phase) {
+        match (
+            self.locate(on, now).and_then(|ask| may(&self, ask)),
+            self.deadline(),
+        ) {
             (Err(refusal), _) => self.refused(refusal, note),
-            (Ok(()), Phase::Confirm { deadline }) => {
-                self.phase = self.after_confirmation(now, *deadline);
+            // INVARIANT: whatever asks people, apart from a doubt, asks until some time.
+            (Ok(_), None) => self.out_of_turn(note),
+            (Ok(found), Some(deadline)) => {
+                let note = take(&mut self, found, deadline, note);
                 self.remember(on, by.id.as_str(), what);
                 self.accepted(note)
             }
-            (
-                Ok(()),
-                Phase::Input { .. }
-                | Phase::Gating { .. }
-                | Phase::Approve { .. }
-                | Phase::Cleared { .. }
-                | Phase::Executing { .. }
-                | Phase::External { .. }
-                | Phase::InDoubt { .. }
-                | Phase::Closed { .. },
-            ) => self.out_of_turn(note),
         }
     }
 
+    /// Somebody's decision, to be recognised and recorded.
+    fn said<'a>(&self, kind: &'static str, on: RequirementId, by: &'a Actor, parts: &[&str]) -> Said<'a> {
+        Said {
+            on,
+            by,
+            what: self.fingerprint(parts),
+            note: Note::new(kind).by(by).on(on),
+        }
+    }
+
+    pub(super) fn filled(
+        self,
+        on: RequirementId,
+        by: &Actor,
+        values: &Canonical,
+        arguments: Canonical,
+        now: Timestamp,
+    ) -> Step {
+        let said = self.said("call.filled", on, by, &["fill", values.as_str()]);
+        let may = |call: &Self, ask| match ask {
+            Ask::Input => call.is_requester(by),
+            Ask::Confirm | Ask::Approval(_) | Ask::Cleared | Ask::External | Ask::InDoubt(_) => {
+                Err(call.wrong(ask, by, "fill", "asks for fields"))
+            }
+        };
+        self.taken(said, now, may, |call, (), deadline, note| {
+            let shown = call.masked(&arguments);
+            let from = From::Filled { arguments };
+            call.phase = Phase::Gating { from, deadline };
+            note.words("proposed", shown.as_str())
+        })
+    }
+
+    pub(super) fn confirmed(
+        self,
+        on: RequirementId,
+        by: &Actor,
+        reason: Option<String>,
+        wish: Option<&Wish>,
+        now: Timestamp,
+    ) -> Step {
+        let remember = wish.map(|it| serde_json::to_string(&it.remember).unwrap_or_default());
+        let said = self
+            .said(
+                "call.confirmed",
+                on,
+                by,
+                &["confirm", remember.as_deref().unwrap_or_default()],
+            )
+            .because(reason);
+        let may = |call: &Self, ask| {
+            call.asked_to_confirm(ask, by, "confirm")
+                .and_then(|()| call.made_grant(wish, on, now))
+        };
+        let mut change = None;
+        let step = self.taken(said, now, may, |call, grant, deadline, note| {
+            call.phase = call.after_confirmation(now, deadline);
+            change = grant.map(|it| Box::new(it.recorded()));
+            match &change {
+                Some(change) => note.word("remembered", &change.grant.id().to_string()),
+                None => note,
+            }
+        });
+        Step { change, ..step }
+    }
+
     pub(super) fn amended(
-        mut self,
+        self,
         on: RequirementId,
         by: &Actor,
         arguments: Canonical,
         reason: Option<String>,
         now: Timestamp,
     ) -> Step {
-        let what = self.fingerprint(&["amend", arguments.as_str()]);
-        if self.was_decided(on, by.id.as_str(), what) {
-            return self.repeated();
-        }
-        let note = Note::new("call.amended")
-            .by(by)
-            .on(on)
-            .reason(cut_reason(reason).as_deref());
-        let found = self.asked_to_confirm(on, by, "amend", now).and_then(|()| {
-            if self.round < MOST_ROUNDS {
+        let said = self
+            .said("call.amended", on, by, &["amend", arguments.as_str()])
+            .because(reason);
+        let may = |call: &Self, ask| {
+            call.asked_to_confirm(ask, by, "amend")?;
+            if call.round < MOST_ROUNDS {
                 return Ok(());
             }
             Err(refusal(
                 Code::NotAllowed,
                 format!("this call was changed {MOST_ROUNDS} times; reject it and propose a new one"),
             ))
-        });
-        match (found, &self.phase) {
-            (Err(refusal), _) => self.refused(refusal, note),
-            (Ok(()), Phase::Confirm { deadline }) => {
-                let shown = self.masked(&arguments);
-                self.phase = Phase::Gating {
-                    from: From::Amended { arguments },
-                    deadline: *deadline,
-                };
-                self.remember(on, by.id.as_str(), what);
-                self.accepted(note.words("proposed", shown.as_str()))
-            }
-            (
-                Ok(()),
-                Phase::Input { .. }
-                | Phase::Gating { .. }
-                | Phase::Approve { .. }
-                | Phase::Cleared { .. }
-                | Phase::Executing { .. }
-                | Phase::External { .. }
-                | Phase::InDoubt { .. }
-                | Phase::Closed { .. },
-            ) => self.out_of_turn(note),
-        }
-    }
-
-    pub(super) fn answered(
-        mut self,
-        on: RequirementId,
-        by: &Actor,
-        answer: &Canonical,
-        now: Timestamp,
-    ) -> Step {
-        let what = self.fingerprint(&["answer", answer.as_str()]);
-        if self.was_decided(on, by.id.as_str(), what) {
-            return self.repeated();
-        }
-        let note = Note::new("call.answered").by(by).on(on);
-        match self.asked_to_confirm(on, by, "answer", now) {
-            Err(refusal) => self.refused(refusal, note),
-            Ok(()) => {
-                let note = note.words("result", answer.as_str());
-                self.remember(on, by.id.as_str(), what);
-                self.close(Outcome::Answered {
-                    answer: answer.to_string(),
-                    by: by.id.clone(),
-                });
-                self.accepted(note)
-            }
-        }
-    }
-
-    fn asked_to_confirm(
-        &self,
-        on: RequirementId,
-        by: &Actor,
-        verb: &str,
-        now: Timestamp,
-    ) -> Result<(), Refusal> {
-        self.locate(on, now).and_then(|ask| match ask {
-            Ask::Confirm => self.is_requester(by),
-            Ask::Input | Ask::Approval(_) | Ask::Cleared | Ask::External | Ask::InDoubt(_) => {
-                Err(wrong(verb, "asks for a confirmation"))
-            }
+        };
+        self.taken(said, now, may, |call, (), deadline, note| {
+            let shown = call.masked(&arguments);
+            let from = From::Amended { arguments };
+            call.phase = Phase::Gating { from, deadline };
+            note.words("proposed", shown.as_str())
         })
     }
 
+    pub(super) fn answered(self, on: RequirementId, by: &Actor, answer: &Canonical, now: Timestamp) -> Step {
+        let said = self.said("call.answered", on, by, &["answer", answer.as_str()]);
+        let may = |call: &Self, ask| call.asked_to_confirm(ask, by, "answer");
+        self.taken(said, now, may, |call, (), _, note| {
+            call.close(Outcome::Answered {
+                answer: answer.to_string(),
+                by: by.id.clone(),
+            });
+            note.words("result", answer.as_str())
+        })
+    }
+
+    fn asked_to_confirm(&self, ask: Ask, by: &Actor, verb: &str) -> Result<(), Refusal> {
+        match ask {
+            Ask::Confirm => self.is_requester(by),
+            Ask::Input | Ask::Approval(_) | Ask::Cleared | Ask::External | Ask::InDoubt(_) => {
+                Err(self.wrong(ask, by, verb, "asks for a confirmation"))
+            }
+        }
+    }
+
     pub(super) fn approved(
-        mut self,
+        self,
         on: RequirementId,
         by: &Actor,
         reason: Option<String>,
         now: Timestamp,
     ) -> Step {
-        let what = self.fingerprint(&["approve"]);
-        if self.was_decided(on, by.id.as_str(), what) {
-            return self.repeated();
-        }
-        let note = Note::new("call.approved")
-            .by(by)
-            .on(on)
-            .reason(cut_reason(reason).as_deref());
-        let found = self.locate(on, now).and_then(|ask| match ask {
-            Ask::Approval(place) => self.may_vote(place, by).map(|()| place),
+        let said = self.said("call.approved", on, by, &["approve"]).because(reason);
+        let may = |call: &Self, ask| match ask {
+            Ask::Approval(place) => call.may_vote(place, by).map(|()| place),
             Ask::Input | Ask::Confirm | Ask::Cleared | Ask::External | Ask::InDoubt(_) => {
-                Err(wrong("approve", "asks a pool for its approval"))
+                Err(call.wrong(ask, by, "approve", "asks a pool for its approval"))
             }
-        });
-        match (found, &self.phase) {
-            (Err(refusal), _) => self.refused(refusal, note),
-            (Ok(place), Phase::Approve { deadline }) => {
-                let deadline = *deadline;
-                self.votes.insert(Vote {
-                    gate: place,
-                    by: by.id.clone(),
-                    at: now,
-                });
-                if self.is_approved() {
-                    self.phase = self.after_approvals(now, deadline);
-                }
-                self.remember(on, by.id.as_str(), what);
-                self.accepted(note.gate(place))
+        };
+        self.taken(said, now, may, |call, place, deadline, note| {
+            call.votes.insert(Vote {
+                gate: place,
+                by: by.id.clone(),
+                at: now,
+            });
+            if call.is_approved() {
+                call.phase = call.after_approvals(now, deadline);
             }
-            (
-                Ok(_),
-                Phase::Input { .. }
-                | Phase::Gating { .. }
-                | Phase::Confirm { .. }
-                | Phase::Cleared { .. }
-                | Phase::Executing { .. }
-                | Phase::External { .. }
-                | Phase::InDoubt { .. }
-                | Phase::Closed { .. },
-            ) => self.out_of_turn(note),
-        }
+            note.gate(place)
+        })
     }
 
     fn may_vote(&self, place: usize, by: &Actor) -> Result<(), Refusal> {
@@ -354,75 +342,64 @@ impl Call {
     }
 
     pub(super) fn rejected(
-        mut self,
+        self,
         on: RequirementId,
         by: &Actor,
         reason: Option<String>,
         stop_run: bool,
         now: Timestamp,
     ) -> Step {
-        let what = self.fingerprint(&["reject", if stop_run { "run" } else { "call" }]);
-        if self.was_decided(on, by.id.as_str(), what) {
-            return self.repeated();
-        }
         let reason = cut_reason(reason);
-        let note = Note::new("call.rejected").by(by).on(on).reason(reason.as_deref());
-        let found = self.locate(on, now).and_then(|ask| match ask {
-            Ask::Input | Ask::Confirm => self.is_requester(by).map(|()| None),
-            Ask::Approval(place) => self.speaks_for(place, by).map(|()| Some(place)),
-            Ask::Cleared | Ask::External | Ask::InDoubt(_) => Err(wrong("reject", "asks for a yes or no")),
-        });
-        match found {
-            Err(refusal) => self.refused(refusal, note),
-            Ok(place) => {
-                self.remember(on, by.id.as_str(), what);
-                self.close(Outcome::Rejected {
-                    by: by.id.clone(),
-                    reason,
-                    stop_run,
-                });
-                self.accepted(place.into_iter().fold(note, Note::gate))
+        let what = ["reject", if stop_run { "run" } else { "call" }];
+        let said = self.said("call.rejected", on, by, &what).because(reason.clone());
+        let may = |call: &Self, ask| match ask {
+            Ask::Input | Ask::Confirm => call.is_requester(by).map(|()| None),
+            Ask::Approval(place) => call.speaks_for(place, by).map(|()| Some(place)),
+            Ask::Cleared | Ask::External | Ask::InDoubt(_) => {
+                Err(call.wrong(ask, by, "reject", "asks for a yes or no"))
             }
-        }
+        };
+        self.taken(said, now, may, |call, place, _, note| {
+            call.close(Outcome::Rejected {
+                by: by.id.clone(),
+                reason,
+                stop_run,
+            });
+            place.into_iter().fold(note, Note::gate)
+        })
     }
 
     pub(super) fn reasked(
-        mut self,
+        self,
         on: RequirementId,
         by: &Actor,
         reason: Option<String>,
         now: Timestamp,
     ) -> Step {
-        let what = self.fingerprint(&["reask"]);
-        if self.was_decided(on, by.id.as_str(), what) {
-            return self.repeated();
-        }
-        let note = Note::new("call.reasked")
-            .by(by)
-            .on(on)
-            .reason(cut_reason(reason).as_deref());
-        let found = self.locate(on, now).and_then(|ask| match ask {
-            Ask::Confirm | Ask::Approval(_) | Ask::Cleared if self.round < MOST_ROUNDS => self.may_steer(by),
-            Ask::Confirm | Ask::Approval(_) | Ask::Cleared => Err(refusal(
-                Code::NotAllowed,
-                format!("this call was changed {MOST_ROUNDS} times; cancel it"),
-            )),
+        let said = self.said("call.reasked", on, by, &["reask"]).because(reason);
+        let may = |call: &Self, ask| match ask {
+            Ask::Confirm | Ask::Approval(_) | Ask::Cleared => {
+                call.may_steer(by)?;
+                if call.round < MOST_ROUNDS {
+                    return Ok(());
+                }
+                Err(refusal(
+                    Code::NotAllowed,
+                    format!("this call was changed {MOST_ROUNDS} times; cancel it"),
+                ))
+            }
             Ask::Input | Ask::External | Ask::InDoubt(_) => {
-                Err(wrong("reask", "waits for a confirmation or an approval"))
+                Err(call.wrong(ask, by, "reask", "waits for a confirmation or an approval"))
             }
-        });
-        match found {
-            Err(refusal) => self.refused(refusal, note),
-            Ok(()) => {
-                self.reseal();
-                self.phase = Phase::Gating {
-                    from: From::Reasked,
-                    deadline: now.after(self.patience),
-                };
-                self.remember(on, by.id.as_str(), what);
-                self.accepted(note)
-            }
-        }
+        };
+        self.taken(said, now, may, |call, (), _, note| {
+            call.reseal();
+            call.phase = Phase::Gating {
+                from: From::Reasked,
+                deadline: now.after(call.patience),
+            };
+            note
+        })
     }
 
     pub(super) fn cancelled(mut self, by: &Actor, reason: Option<String>) -> Step {
@@ -477,7 +454,7 @@ impl Call {
     }
 }
 
-pub(super) fn persons_only(by: &Actor) -> Result<(), Refusal> {
+pub(crate) fn persons_only(by: &Actor) -> Result<(), Refusal> {
     match by.kind {
         Kind::Person => Ok(()),
         Kind::Service | Kind::Agent => Err(refusal(
@@ -491,7 +468,7 @@ pub(super) fn persons_only(by: &Actor) -> Result<(), Refusal> {
     }
 }
 
-pub(super) fn wrong(verb: &str, right: &str) -> Refusal {
+pub(super) fn misplaced(verb: &str, right: &str) -> Refusal {
     refusal(
         Code::InvalidInput,
         format!("`{verb}` is for a requirement that {right}; this one does not"),
@@ -504,6 +481,12 @@ impl Call {
     pub fn refuse(self, on: RequirementId, by: &Actor, refusal: Refusal) -> Step {
         let note = Note::new("call.decided").by(by).on(on);
         self.refused(refusal, note)
+    }
+
+    /// Whether `by` may answer this requirement in some way; for a decision whose values do not fit, so that
+    /// who may not decide learns that and nothing else.
+    pub fn may_be_answered(&self, on: RequirementId, by: &Actor, now: Timestamp) -> Result<(), Refusal> {
+        self.locate(on, now).and_then(|ask| self.may_answer(ask, by))
     }
 
     /// Whether this very decision was accepted before, or was refused for good; then nothing else need be checked.

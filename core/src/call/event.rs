@@ -1,15 +1,21 @@
 //! What can happen to a call. Past tense: whoever makes one says that it happened, the machine
 //! decides whether it counts.
 
+use super::Release;
 use crate::actor::Actor;
 use crate::canonical::Canonical;
 use crate::digest::Digest;
 use crate::gate::Gates;
+use crate::grant::{Offer, Wish};
 use crate::id::{RequirementId, WorkerId};
 use crate::time::Timestamp;
 
 /// Something that happened, or that somebody wants to have happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "made once per step and taken apart at once"
+)]
 pub enum Event {
     /// The requester filled the asked fields in. `arguments` are all arguments with them.
     Filled {
@@ -17,6 +23,8 @@ pub enum Event {
         on: RequirementId,
         /// Who.
         by: Actor,
+        /// What was filled in.
+        values: Canonical,
         /// The arguments with the values in them, checked against the schema by the desk.
         arguments: Canonical,
     },
@@ -28,6 +36,8 @@ pub enum Event {
         by: Actor,
         /// Why, in their words.
         reason: Option<String>,
+        /// What is to be remembered of it.
+        remember: Option<Wish>,
     },
     /// The requester replaced the arguments.
     Amended {
@@ -106,18 +116,7 @@ pub enum Event {
         reason: Option<String>,
     },
     /// A process that links the tool decoded the arguments and evaluated the conditions.
-    Gated {
-        /// The descriptor of the tool it links.
-        descriptor: Digest,
-        /// The arguments, after guardrails.
-        arguments: Canonical,
-        /// What annotation and policy demand for these arguments.
-        gates: Gates,
-        /// The hash of the rules applied.
-        rules: Digest,
-        /// Whether these gates can be met at all; else why not.
-        satisfiable: Result<(), String>,
-    },
+    Gated(Judgement),
     /// A process that links the tool found that these arguments cannot be run.
     Refused {
         /// What is wrong with them.
@@ -129,6 +128,8 @@ pub enum Event {
         gates: Gates,
         /// The hash of the rules applied.
         rules: Digest,
+        /// Whether the union of these gates and the frozen ones can be met at all; else why not.
+        satisfiable: Result<(), String>,
     },
     /// The time of what is asked is over.
     DeadlinePassed,
@@ -182,6 +183,23 @@ pub enum Event {
         /// The hash of the token.
         token: Digest,
     },
+}
+
+/// What a process that links the tool makes of arguments.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Judgement {
+    /// The version of the tool that it links.
+    pub release: Release,
+    /// The arguments, after guardrails.
+    pub arguments: Canonical,
+    /// What annotation and policy demand for these arguments.
+    pub gates: Gates,
+    /// The hash of the rules applied.
+    pub rules: Digest,
+    /// Whether these gates can be met at all; else why not.
+    pub satisfiable: Result<(), String>,
+    /// A grant that may pass the confirmation.
+    pub offer: Option<Offer>,
 }
 
 /// Which claim of a call: the worker and how many claims there had been. An older claim is worth nothing.

@@ -1,7 +1,7 @@
 //! Arguments that wait for a process that links the tool, and policies that got stricter.
 
 use super::record::{Note, refusal};
-use super::{Call, Code, From, MOST_ROUNDS, Outcome, Phase, Step};
+use super::{Call, Code, From, Judgement, MOST_ROUNDS, Outcome, Phase, Release, Step};
 use crate::canonical::Canonical;
 use crate::digest::Digest;
 use crate::gate::Gates;
@@ -27,15 +27,7 @@ impl Call {
         }
     }
 
-    pub(super) fn gated(
-        mut self,
-        descriptor: Digest,
-        arguments: Canonical,
-        gates: Gates,
-        rules: Digest,
-        satisfiable: Result<(), String>,
-        now: Timestamp,
-    ) -> Step {
+    pub(super) fn gated(mut self, judgement: Judgement, now: Timestamp) -> Step {
         let note = Note::new("call.gated");
         let (from, deadline) = match &self.phase {
             Phase::Gating { from, deadline } => (from.clone(), *deadline),
@@ -51,26 +43,63 @@ impl Call {
         if now >= deadline {
             return self.too_late(deadline, note);
         }
+        let Judgement {
+            release,
+            arguments,
+            gates,
+            rules,
+            satisfiable,
+            offer,
+        } = judgement;
         // New arguments are judged anew. The same arguments, or another tool, may only get stricter:
         // a redeploy must not take a gate away from a call that waits.
         let anew = match from {
-            From::Filled { .. } | From::Amended { .. } => descriptor == self.descriptor,
+            From::Filled { .. } | From::Amended { .. } => release.descriptor == self.descriptor,
             From::Reasked | From::Retried => false,
         };
+        let unchanged = self.proposed() == Some(&arguments) && !matches!(from, From::Amended { .. });
         let before = self.gates.clone();
         self.gates = if anew { gates } else { before.tightened(&gates) };
-        // What another release of the tool says about repeating it is not known here.
-        self.idempotent &= descriptor == self.descriptor;
-        self.descriptor = descriptor;
+        self.adopt(release);
+        self.as_proposed &= unchanged;
         self.arguments = arguments;
         self.rules = rules;
         self.reseal();
+        let mut note = note;
+        let mut change = None;
         match satisfiable {
-            Ok(()) => self.phase = self.next_gate(&before, now, deadline),
-            Err(error) => self.close(Outcome::Blocked { errors: vec![error] }),
+            Ok(()) => {
+                self.phase = self.next_gate(&before, now, deadline);
+                // Whoever has the gates asked anew wants to be asked.
+                let offer = offer.filter(|_| matches!(from, From::Filled { .. }));
+                change = self.pass_confirmation(offer.as_ref(), now);
+            }
+            Err(error) => {
+                note = note.words("errors", &error);
+                self.close(Outcome::Blocked { errors: vec![error] });
+            }
         }
         let shown = self.shown();
-        self.accepted(note.arguments(shown))
+        let step = self.accepted(note.arguments(shown).passed_by(change.as_deref()));
+        Step { change, ..step }
+    }
+
+    /// The call is now of this version of its tool. What an earlier one said only gets stricter.
+    fn adopt(&mut self, release: Release) {
+        let Release {
+            descriptor,
+            idempotent,
+            destructive,
+            secrets,
+        } = release;
+        self.descriptor = descriptor;
+        self.idempotent &= idempotent;
+        self.destructive |= destructive;
+        for secret in secrets {
+            if !self.secrets.contains(&secret) {
+                self.secrets.push(secret);
+            }
+        }
     }
 
     pub(super) fn gating_refused(mut self, errors: Vec<String>, now: Timestamp) -> Step {
@@ -108,8 +137,14 @@ impl Call {
         self.phase = phase;
     }
 
-    pub(super) fn tightened(mut self, gates: &Gates, rules: Digest, now: Timestamp) -> Step {
-        let note = Note::new("call.tightened");
+    pub(super) fn tightened(
+        mut self,
+        gates: &Gates,
+        rules: Digest,
+        satisfiable: Result<(), String>,
+        now: Timestamp,
+    ) -> Step {
+        let mut note = Note::new("call.tightened");
         let deadline = match &self.phase {
             Phase::Confirm { deadline } | Phase::Approve { deadline } | Phase::Cleared { deadline } => {
                 *deadline
@@ -138,12 +173,17 @@ impl Call {
         self.rules = rules;
         self.reseal();
         // A policy that keeps changing must not keep a call, and its list of seals, growing for ever.
-        if self.round > MOST_ROUNDS {
-            self.close(Outcome::Blocked {
-                errors: vec![format!("its gates changed more than {MOST_ROUNDS} times")],
-            });
+        let possible = if self.round > MOST_ROUNDS {
+            Err(format!("its gates changed more than {MOST_ROUNDS} times"))
         } else {
-            self.phase = self.next_gate(&before, now, deadline);
+            satisfiable
+        };
+        match possible {
+            Ok(()) => self.phase = self.next_gate(&before, now, deadline),
+            Err(error) => {
+                note = note.words("errors", &error);
+                self.close(Outcome::Blocked { errors: vec![error] });
+            }
         }
         let shown = self.shown();
         self.accepted(note.arguments(shown))

@@ -7,7 +7,7 @@ use crate::actor::ActingAgent;
 use crate::canonical::Canonical;
 use crate::digest::Digest;
 use crate::gate::Gates;
-use crate::id::{ActorId, CallId, RunId, TenantId, ToolName};
+use crate::id::{ActorId, CallId, GrantId, RunId, SessionId, TenantId, ToolName};
 use crate::time::Timestamp;
 
 macro_rules! readable {
@@ -26,6 +26,8 @@ readable! {
     id: CallId;
     /// The run it belongs to.
     run: RunId;
+    /// The session of that run.
+    session: Option<SessionId>;
     /// Whose data.
     tenant: TenantId;
     /// The tool.
@@ -34,8 +36,10 @@ readable! {
     requester: ActorId;
     /// Which agent made it.
     agent: Option<ActingAgent>;
-    /// Whether the tool was `idempotent` when the call was opened.
+    /// Whether every version of the tool that gated the call was `idempotent`.
     idempotent: bool;
+    /// Whether the tool is `destructive`.
+    destructive: bool;
     /// When it was opened.
     opened: Timestamp;
     /// When it was last changed.
@@ -54,6 +58,8 @@ readable! {
     phase: Phase;
     /// The approvals so far.
     votes: BTreeSet<Vote>;
+    /// The grant that passed its confirmation, if one did.
+    granted: Option<GrantId>;
     /// How often it was claimed.
     claims: u16;
     /// How often nobody knew whether it had run.

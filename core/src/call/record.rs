@@ -9,6 +9,7 @@ use super::{Answer, Call, Claim, Code, Phase, Refusal, Step, Vote};
 use crate::actor::Actor;
 use crate::audit::{Blob, Draft};
 use crate::digest::Digest;
+use crate::grant::Change;
 use crate::id::RequirementId;
 
 /// Collects the fields of one entry.
@@ -98,9 +99,31 @@ impl Note {
         self.with("void", void)
     }
 
+    /// Which grant passed the confirmation, if one did.
+    pub(super) fn passed_by(self, change: Option<&Change>) -> Self {
+        match change {
+            Some(change) => self.word("passed_by", &change.grant.id().to_string()),
+            None => self,
+        }
+    }
+
     /// A plain word that is no personal data.
     pub(super) fn word(self, name: &str, value: &str) -> Self {
         self.with(name, value)
+    }
+}
+
+impl Step {
+    /// What counts says from which state of the call to which it leads: an edit in between is found.
+    pub(super) fn seen_from(&mut self, was: Option<Digest>) {
+        let (Answer::Accepted, Some(record)) = (&self.answer, &mut self.record) else {
+            return;
+        };
+        for (name, state) in [("was", was), ("is", self.call.state())] {
+            if let Some(state) = state {
+                record.fields.insert(name.to_owned(), state.to_string().into());
+            }
+        }
     }
 }
 
@@ -112,6 +135,7 @@ impl Call {
             call: self,
             answer: Answer::Accepted,
             record: Some(draft),
+            change: None,
         }
     }
 
@@ -129,6 +153,7 @@ impl Call {
             call: self,
             answer: Answer::Refused(refusal),
             record: Some(draft),
+            change: None,
         }
     }
 
@@ -138,6 +163,7 @@ impl Call {
             call: self,
             answer: Answer::Repeated,
             record: None,
+            change: None,
         }
     }
 
@@ -147,6 +173,7 @@ impl Call {
             call: self,
             answer: Answer::Accepted,
             record: None,
+            change: None,
         }
     }
 

@@ -1,6 +1,6 @@
 //! What only the outside or an operator can say: how the work ended.
 
-use super::decide::{cut, persons_only, wrong};
+use super::decide::{cut, misplaced, persons_only};
 use super::record::{Note, refusal};
 use super::{Call, Code, Effect, MOST_TOKENS, Outcome, Phase, Refusal, Reporter, Resolution, Source, Step};
 use crate::actor::{Actor, Kind, OPERATOR, REPORTER};
@@ -30,7 +30,7 @@ impl Call {
         if self.was_decided(on, &who, what) {
             return self.repeated();
         }
-        let found = self.locate_report(on, now).and_then(|()| self.may_report(by));
+        let found = self.locate_report(on, by, now).and_then(|()| self.may_report(by));
         if let Err(refusal) = found {
             return self.refused(refusal, note);
         }
@@ -83,7 +83,7 @@ impl Call {
     }
 
     /// A report is about the external gate; it is still welcome when the call has fallen into doubt.
-    fn locate_report(&self, on: RequirementId, now: Timestamp) -> Result<(), Refusal> {
+    fn locate_report(&self, on: RequirementId, by: &Reporter, now: Timestamp) -> Result<(), Refusal> {
         let external = self.requirement_id(Ask::External) == on;
         match &self.phase {
             Phase::InDoubt { .. } if external && self.gates.external.is_some() => Ok(()),
@@ -98,9 +98,17 @@ impl Call {
             | Phase::Closed { .. } => self.locate(on, now).and_then(|ask| match ask {
                 Ask::External => Ok(()),
                 Ask::Input | Ask::Confirm | Ask::Approval(_) | Ask::Cleared | Ask::InDoubt(_) => {
-                    Err(wrong("report", "waits for a result from outside"))
+                    Err(self.wrong_report(ask, by))
                 }
             }),
+        }
+    }
+
+    fn wrong_report(&self, ask: Ask, by: &Reporter) -> Refusal {
+        let (verb, right) = ("report", "waits for a result from outside");
+        match by {
+            Reporter::Actor(actor) => self.wrong(ask, actor, verb, right),
+            Reporter::Token(_) => self.may_report(by).err().unwrap_or(misplaced(verb, right)),
         }
     }
 
@@ -185,7 +193,9 @@ impl Call {
             .words("reason", &reason);
         let found = self.locate(on, now).and_then(|ask| match ask {
             Ask::InDoubt(_) => self.may_resolve(by, &reason, &resolution),
-            Ask::Input | Ask::Confirm | Ask::Approval(_) | Ask::Cleared | Ask::External => Err(wrong(
+            Ask::Input | Ask::Confirm | Ask::Approval(_) | Ask::Cleared | Ask::External => Err(self.wrong(
+                ask,
+                by,
                 word,
                 "waits for an operator because its outcome is unknown",
             )),
@@ -236,7 +246,8 @@ impl Call {
         }
     }
 
-    fn may_resolve(&self, by: &Actor, reason: &str, resolution: &Resolution) -> Result<(), Refusal> {
+    /// Whether `by` may say what became of a call in doubt.
+    pub(super) fn may_settle(&self, by: &Actor) -> Result<(), Refusal> {
         persons_only(by)?;
         if self.is_own(&by.id) {
             return Err(refusal(
@@ -250,6 +261,11 @@ impl Call {
                 "only an operator may resolve a call in doubt",
             ));
         }
+        Ok(())
+    }
+
+    fn may_resolve(&self, by: &Actor, reason: &str, resolution: &Resolution) -> Result<(), Refusal> {
+        self.may_settle(by)?;
         if reason.trim().is_empty() {
             return Err(refusal(
                 Code::InvalidInput,
@@ -269,7 +285,7 @@ impl Call {
     }
 }
 
-fn may_report_as(by: &Actor) -> Result<(), Refusal> {
+pub(super) fn may_report_as(by: &Actor) -> Result<(), Refusal> {
     match by.kind {
         Kind::Person | Kind::Service if by.has_role(REPORTER) => Ok(()),
         Kind::Person | Kind::Service => Err(refusal(

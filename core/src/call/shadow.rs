@@ -26,6 +26,8 @@ pub struct Shadow {
     claims: u16,
     requester: Option<ActorId>,
     agent: Option<Agent>,
+    /// Everything else of the call, as one digest; none when it is closed.
+    state: Option<Digest>,
 }
 
 /// An entry that is not one of a call, or does not follow from those before it.
@@ -48,6 +50,14 @@ struct Entry {
     claim: Option<ClaimNumber>,
     #[serde(default)]
     void: Vec<Void>,
+    was: Option<Digest>,
+    is: Option<Digest>,
+}
+
+/// What every record has.
+#[derive(Deserialize)]
+struct Kind {
+    kind: String,
 }
 
 /// Who made the call for its requester.
@@ -81,11 +91,13 @@ struct Void {
 impl Shadow {
     /// Takes the next record of the call, oldest first. The text is an audit entry.
     pub fn fold(&mut self, entry: &str) -> Result<(), ShadowError> {
-        let entry: Entry = serde_json::from_str(entry)
-            .map_err(|error| ShadowError(format!("this is no record of a call: {error}")))?;
-        if entry.kind == "call.refused" {
+        let unreadable = |error| ShadowError(format!("this is no record of a call: {error}"));
+        let Kind { kind } = serde_json::from_str(entry).map_err(unreadable)?;
+        // What became of a grant that this call's confirmation made says nothing about the call.
+        if kind == "call.refused" || kind.starts_with("grant.") {
             return Ok(());
         }
+        let entry: Entry = serde_json::from_str(entry).map_err(unreadable)?;
         self.check(&entry)?;
         if self.seal != Some(entry.seal) {
             self.votes.clear();
@@ -108,6 +120,7 @@ impl Shadow {
         self.descriptor = Some(entry.descriptor);
         self.requester = Some(entry.requester);
         self.agent = entry.agent;
+        self.state = entry.is;
         Ok(())
     }
 
@@ -131,7 +144,11 @@ impl Shadow {
             Changes::Seal => self.same_gates(entry),
             Changes::Nothing => self.same_gates(entry) && self.seal == Some(entry.seal),
         };
-        if kept && self.requester.as_ref() == Some(&entry.requester) && self.agent == entry.agent {
+        if kept
+            && self.state == entry.was
+            && self.requester.as_ref() == Some(&entry.requester)
+            && self.agent == entry.agent
+        {
             return Ok(());
         }
         Err(ShadowError(format!(
@@ -213,6 +230,7 @@ impl Call {
                 id: it.id.clone(),
                 owner: it.owner.clone(),
             }),
+            state: self.state(),
         }
     }
 

@@ -3,6 +3,7 @@
 use countersign_core::actor::{Actor, Kind};
 use countersign_core::audit::{Draft, MOST_ENTRY_BYTES};
 use countersign_core::call::{Answer, Call, Code, Event, Outcome, Phase, Reporter, Shadow, Step};
+use countersign_core::grant::{Offer, Wish};
 use countersign_core::id::{RequirementId, TenantId};
 use countersign_core::requirement::RequirementKind;
 use countersign_core::time::Timestamp;
@@ -30,6 +31,40 @@ pub(crate) fn opened(step: &Step, ghost: &Ghost, shadow: &mut Shadow) {
     agrees(&step.call, ghost);
 }
 
+/// A grant is made by a wish that counts and used by a call that it lets through, and never else.
+pub(crate) fn grants(wish: Option<&Wish>, offer: Option<&Offer>, next: &Ghost, step: &Step) {
+    let record = step.record.as_ref();
+    let said = |name: &str| record.and_then(|it| it.fields.get(name)).cloned();
+    let granted = next.granted.filter(|_| offer.is_some());
+    match (wish, offer, granted, &step.change) {
+        (Some(wish), None, None, Some(change)) => {
+            let grant = &change.grant;
+            assert_eq!((grant.id(), grant.which()), (wish.id, wish.remember.which));
+            assert_eq!(grant.owner().as_str(), "alice");
+            assert_eq!(
+                (grant.tool(), grant.descriptor()),
+                (step.call.tool(), step.call.descriptor())
+            );
+            assert_eq!((grant.call(), grant.version()), (*step.call.id(), 0));
+            assert_eq!(grant.left(), wish.remember.uses.unwrap_or(1000));
+            assert_eq!(change.record.fields["kind"], "grant.made");
+            assert_eq!(said("remembered"), Some(grant.id().to_string().into()));
+        }
+        (None, Some(offer), Some(_), Some(change)) => {
+            let grant = &change.grant;
+            assert_eq!(grant.left() + 1, offer.grant.left());
+            assert_eq!(*step.call.granted(), Some(grant.id()));
+            assert_eq!(change.record.fields["kind"], "grant.used");
+            assert_eq!(change.record.fields["used_by"], step.call.id().to_string());
+            assert_eq!(change.record.call, Some(grant.call()));
+            assert_eq!(said("passed_by"), Some(grant.id().to_string().into()));
+        }
+        (None, _, None, None) => assert_eq!((said("remembered"), said("passed_by")), (None, None)),
+        _ => panic!("{wish:?}\n{offer:?}\n{granted:?}\n{:?}", step.change),
+    }
+    assert_eq!(step.call.granted().is_some(), next.granted.is_some());
+}
+
 impl Tried<'_> {
     /// The state that follows, if the event counts.
     pub(crate) fn check(
@@ -49,6 +84,7 @@ impl Tried<'_> {
                 count[1] += 1;
                 assert_eq!(step.call, *self.before, "a repeat changes something: {self}");
                 assert_eq!(step.record, None, "a repeat is on record: {self}");
+                assert_eq!(step.change, None, "a repeat changes a grant: {self}");
                 None
             }
             (Verdict::Refused(code), Answer::Refused(refusal)) => {
@@ -71,6 +107,7 @@ impl Tried<'_> {
     }
 
     fn refused(&self, step: &Step, shadow: &Shadow) {
+        assert_eq!(step.change, None, "a refusal changes a grant: {self}");
         assert_eq!(step.call, *self.before, "a refusal changes something: {self}");
         let Some(draft) = &step.record else {
             panic!("a refusal is not on record: {self}")
@@ -138,6 +175,12 @@ impl Tried<'_> {
             self.may_run(&step.call, next);
         }
         self.stays_lost(next);
+        let (wish, offer) = match self.event {
+            Event::Confirmed { remember, .. } => (remember.as_ref(), None),
+            Event::Gated(judgement) => (None, judgement.offer.as_ref()),
+            _ => (None, None),
+        };
+        grants(wish, offer, next, step);
     }
 
     /// Everything that must have been decided, by whom and about what, before a function starts.
@@ -157,7 +200,7 @@ impl Tried<'_> {
                 "a field was never asked: {self}"
             );
         }
-        if call.gates().confirmation.is_some() {
+        if call.gates().confirmation.is_some() && ghost.granted.is_none() {
             let confirmed = ghost.confirmed.clone();
             let (who, what) = confirmed.unwrap_or_else(|| panic!("nobody confirmed: {self}"));
             assert_eq!(who.as_str(), "alice", "{self}");
@@ -192,6 +235,8 @@ impl Tried<'_> {
             (r#""quorum":2"#, r#""quorum":1"#),
             (r#""round":"#, r#""round":9"#),
             (r#""owner":"owen""#, r#""owner":"oscar""#),
+            (r#""session":"s1""#, r#""session":"s2""#),
+            (r#""as_proposed":true"#, r#""as_proposed":false"#),
         ] {
             let edited = text.replace(from, to);
             if edited == text {
@@ -388,15 +433,13 @@ fn waits_for_something(call: &Call, ghost: &Ghost) {
         }
         assert_eq!(requirement.seal, *call.seal());
         assert_eq!(requirement.expires_at, ghost.deadline);
-        let shown = requirement.arguments.as_str();
-        if ghost.combo.secret {
-            assert!(!shown.contains(SECRET));
+        let shown = requirement.arguments.value();
+        for (name, value) in ghost.arguments.value().as_object().unwrap() {
+            let hidden = ghost.secrets.contains(name);
             assert_eq!(
-                ghost.arguments.as_str().replace(SECRET, "***"),
-                requirement.arguments.as_str()
+                shown[name],
+                if hidden { Value::from("***") } else { value.clone() }
             );
-        } else {
-            assert_eq!(requirement.arguments, ghost.arguments);
         }
     }
 }

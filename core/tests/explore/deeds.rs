@@ -4,15 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use countersign_core::actor::Actor;
-use countersign_core::call::{Claim, Effect, Event, Reporter, Resolution};
+use countersign_core::call::{Claim, Effect, Event, Judgement, Reporter, Resolution};
 use countersign_core::canonical::Canonical;
+use countersign_core::gate::Gates;
 use countersign_core::id::RequirementId;
 use countersign_core::time::Timestamp;
 
 use crate::ghost::{Asked, Ghost, Stage};
+use crate::memory::{MEMORIES, Memory, wishes};
 use crate::world::{
-    LEASE, PATIENCE, REASON, actors, arguments, before, descriptor, directories, foreign, rules, token,
-    worker,
+    Combo, LEASE, PATIENCE, REASON, actors, arguments, before, descriptor, directories, filling, foreign,
+    rules, token, worker,
 };
 
 /// An attempt, and whether the explorer goes on from where it leads.
@@ -84,9 +86,15 @@ fn decision(verb: Verb, on: RequirementId, by: Actor) -> Event {
         Verb::Fill => Event::Filled {
             on,
             by,
+            values: filling(),
             arguments: arguments(1, true),
         },
-        Verb::Confirm => Event::Confirmed { on, by, reason },
+        Verb::Confirm => Event::Confirmed {
+            on,
+            by,
+            reason,
+            remember: None,
+        },
         Verb::Amend => Event::Amended {
             on,
             by,
@@ -126,6 +134,30 @@ fn decision(verb: Verb, on: RequirementId, by: Actor) -> Event {
     }
 }
 
+fn possible(satisfiable: bool) -> Result<(), String> {
+    satisfiable
+        .then_some(())
+        .ok_or_else(|| "nobody is left".to_owned())
+}
+
+/// What a process says that links this version of the tool.
+fn judged(
+    combo: Combo,
+    version: u8,
+    arguments: Canonical,
+    gates: Gates,
+    satisfiable: Result<(), String>,
+) -> Event {
+    Event::Gated(Judgement {
+        release: combo.release(version),
+        arguments,
+        gates,
+        rules: rules(version),
+        satisfiable,
+        offer: None,
+    })
+}
+
 fn report(on: RequirementId, by: Reporter) -> Event {
     Event::Reported {
         on,
@@ -152,6 +184,7 @@ pub(crate) fn deeds(ghost: &Ghost, turn: usize, classes: &mut Classes) -> Vec<De
         all: Vec::new(),
     };
     all.decisions(turn, classes);
+    all.remembering();
     all.steering();
     all.gating();
     all.claims();
@@ -243,6 +276,26 @@ impl Deeds<'_> {
         self.now(decision(VERBS[turn % VERBS.len()], foreign(), by));
     }
 
+    /// The requester, and somebody else, want their confirmation remembered.
+    fn remembering(&mut self) {
+        let issued = self.ghost.issued.iter();
+        let on = issued.filter(|(_, (asked, seal))| *asked == Asked::Confirm && *seal == self.ghost.seal);
+        let Some(on) = on.map(|(on, _)| *on).next() else {
+            return;
+        };
+        for wish in wishes(self.ghost.updated) {
+            for place in [0, 5] {
+                let event = Event::Confirmed {
+                    on,
+                    by: actors().swap_remove(place),
+                    reason: None,
+                    remember: Some(wish.clone()),
+                };
+                self.try_at(event, self.ghost.updated, false);
+            }
+        }
+    }
+
     fn steering(&mut self) {
         for (place, by) in actors().into_iter().enumerate() {
             if !self.is_first() && place % 4 != 0 {
@@ -280,18 +333,26 @@ impl Deeds<'_> {
             (2, proposed.clone(), combo.redeployed(), true),
             (1, proposed.clone(), combo.gates(), false),
         ] {
-            let satisfiable = if satisfiable {
-                Ok(())
-            } else {
-                Err("nobody is left".to_owned())
-            };
-            self.around_the_deadline(&Event::Gated {
-                descriptor: descriptor(version),
-                arguments,
-                gates,
-                rules: rules(version),
-                satisfiable,
-            });
+            self.around_the_deadline(&judged(combo, version, arguments, gates, possible(satisfiable)));
+        }
+        // The same with every grant there is; also for what a guardrail has rewritten to what it is for.
+        let gates = combo.stricter();
+        for memory in MEMORIES {
+            for (version, arguments) in [
+                (1, proposed.clone()),
+                (1, arguments(3, true)),
+                (2, proposed.clone()),
+            ] {
+                let offer = memory.offer(combo, &arguments);
+                let Event::Gated(judgement) = judged(combo, version, arguments, gates.clone(), Ok(())) else {
+                    continue;
+                };
+                let event = Event::Gated(Judgement {
+                    offer: Some(offer),
+                    ..judgement
+                });
+                self.try_at(event, self.ghost.updated, memory == Memory::Exact && version == 1);
+            }
         }
         self.around_the_deadline(&Event::Refused {
             errors: vec!["no".to_owned()],
@@ -304,18 +365,18 @@ impl Deeds<'_> {
         if !matches!(self.ghost.stage, Stage::Gating(_)) {
             let errors = Vec::new();
             self.now(Event::Refused { errors });
-            self.now(Event::Gated {
-                descriptor: descriptor(1),
-                arguments: arguments(3, true),
-                gates: combo.looser(),
-                rules: rules(1),
-                satisfiable: Ok(()),
-            });
+            self.now(judged(combo, 1, arguments(3, true), combo.looser(), Ok(())));
         }
-        for gates in [combo.gates(), combo.looser(), combo.stricter()] {
+        for (gates, satisfiable) in [
+            (combo.gates(), true),
+            (combo.looser(), true),
+            (combo.stricter(), true),
+            (combo.stricter(), false),
+        ] {
             self.around_the_deadline(&Event::Tightened {
                 gates,
                 rules: rules(3),
+                satisfiable: possible(satisfiable),
             });
         }
         self.now(Event::DeadlinePassed);

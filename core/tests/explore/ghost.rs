@@ -9,10 +9,12 @@ use countersign_core::call::{Call, Claim, Code};
 use countersign_core::canonical::Canonical;
 use countersign_core::digest::Digest;
 use countersign_core::gate::Gates;
+use countersign_core::grant::Offer;
 use countersign_core::id::{ActorId, PoolName, RequirementId};
 use countersign_core::requirement::Ask;
 use countersign_core::time::Timestamp;
 
+use crate::memory::Memory;
 use crate::world::{Combo, PATIENCE, descriptor};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -95,6 +97,12 @@ pub(crate) struct Ghost {
     pub seal: u32,
     /// Who confirmed what, for the seal of now.
     pub confirmed: Option<(ActorId, Canonical)>,
+    /// Which grant passed the confirmation in their place.
+    pub granted: Option<Memory>,
+    /// Whether nothing but the requester's fields was added to what was proposed.
+    pub as_proposed: bool,
+    pub destructive: bool,
+    pub secrets: BTreeSet<String>,
     pub votes: BTreeMap<ActorId, PoolName>,
     pub deadline: Option<Timestamp>,
     /// Until when what was decided holds.
@@ -131,6 +139,10 @@ impl Ghost {
             filled: BTreeSet::new(),
             seal: 0,
             confirmed: None,
+            granted: None,
+            as_proposed: true,
+            destructive: combo.release(1).destructive,
+            secrets: combo.release(1).secrets.into_iter().collect(),
             votes: BTreeMap::new(),
             deadline: None,
             holds: now,
@@ -166,6 +178,19 @@ impl Ghost {
             self.wait(Stage::Confirm, now.after(gate.expires_in));
         } else {
             self.after_confirmation(now, deadline);
+        }
+    }
+
+    /// A person need not be asked where a grant of theirs is for exactly this.
+    pub(crate) fn pass(&mut self, offer: Option<&Offer>, now: Timestamp) {
+        let memory = offer.map(Memory::of);
+        let is_for = |it: &Memory| it.is_for(self.combo, self.destructive);
+        let Some(memory) = memory.filter(is_for) else {
+            return;
+        };
+        if self.stage == Stage::Confirm && self.as_proposed && self.descriptor == descriptor(1) {
+            self.granted = Some(memory);
+            self.after_confirmation(now, self.deadline.unwrap());
         }
     }
 
@@ -213,6 +238,7 @@ impl Ghost {
         self.seal += 1;
         self.votes.clear();
         self.confirmed = None;
+        self.granted = None;
         self.tokens.clear();
     }
 

@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 
 use countersign_core::actor::{Actor, Kind};
-use countersign_core::call::{Claim, Code, Event, Reporter, Resolution};
+use countersign_core::call::{Claim, Code, Event, Judgement, Reporter, Resolution};
 use countersign_core::digest::Digest;
 use countersign_core::gate::Gates;
+use countersign_core::grant::{Remember, Span, Which};
 use countersign_core::id::{ActorId, PoolName, RequirementId};
 use countersign_core::time::Timestamp;
 
@@ -33,7 +34,7 @@ impl Ghost {
             } => self.resolution(*on, by, reason, resolution, now),
             Event::Cancelled { by, .. } => Ok(self.cancelled(by, now)),
             Event::TokenIssued { by, token } => Ok(self.token_issued(by, *token, now)),
-            Event::Gated { .. } | Event::Refused { .. } | Event::Tightened { .. } | Event::DeadlinePassed => {
+            Event::Gated(_) | Event::Refused { .. } | Event::Tightened { .. } | Event::DeadlinePassed => {
                 Ok(self.judged(event, now))
             }
             Event::Claimed { .. }
@@ -48,12 +49,15 @@ impl Ghost {
 
     fn decision(&self, event: &Event, now: Timestamp) -> Result<Verdict, Verdict> {
         let (on, by, what) = match event {
-            Event::Filled { on, by, arguments } => (on, by, format!("filled {arguments}")),
+            Event::Filled { on, by, values, .. } => (on, by, format!("filled {values}")),
             Event::Amended {
                 on, by, arguments, ..
             } => (on, by, format!("amended {arguments}")),
             Event::Answered { on, by, answer } => (on, by, format!("answered {answer}")),
-            Event::Confirmed { on, by, .. } => (on, by, "confirmed".to_owned()),
+            Event::Confirmed { on, by, remember, .. } => {
+                let remember = remember.as_ref().map(|it| it.remember);
+                (on, by, format!("confirmed {remember:?}"))
+            }
             Event::Approved { on, by, .. } => (on, by, "approved".to_owned()),
             Event::Rejected { on, by, stop_run, .. } => (on, by, format!("rejected {stop_run}")),
             Event::Reasked { on, by, .. } => (on, by, "reasked".to_owned()),
@@ -71,6 +75,14 @@ impl Ghost {
                 it.stage = Stage::Gating(Because::Filled);
                 it.proposed = arguments.clone();
             }),
+            (
+                Event::Confirmed {
+                    remember: Some(wish), ..
+                },
+                Asked::Confirm,
+            ) if requester && !self.may_be_remembered(wish.remember, now) => {
+                Verdict::Refused(Some(Code::InvalidInput))
+            }
             (Event::Confirmed { .. }, Asked::Confirm) if requester => accept(&|it| {
                 it.confirmed = Some((by.id.clone(), it.arguments.clone()));
                 it.after_confirmation(now, it.deadline.unwrap());
@@ -103,8 +115,37 @@ impl Ghost {
             | (Event::Reasked { .. }, Asked::Confirm | Asked::Pool(_) | Asked::Cleared) => not_allowed,
             // A report is still welcome, but nothing is asked under this id any more.
             (_, Asked::External) if self.stage == Stage::InDoubt => Verdict::Refused(None),
-            _ => Verdict::Refused(Some(Code::InvalidInput)),
+            // Who could not answer in any way is told that first.
+            _ => Verdict::Refused(Some(Self::wrong(&asked, by))),
         })
+    }
+
+    /// Never of arguments that were changed, never any of a destructive tool, only for what there is.
+    fn may_be_remembered(&self, remember: Remember, now: Timestamp) -> bool {
+        let span = match remember.span {
+            Span::Run => true,
+            Span::Session => self.combo.session().is_some(),
+            Span::Until(time) => time > now,
+        };
+        let uses = remember.uses.is_none_or(|it| (1..=1000).contains(&it));
+        let which = remember.which == Which::Exact || !self.destructive;
+        self.as_proposed && span && uses && which
+    }
+
+    fn wrong(asked: &Asked, by: &Actor) -> Code {
+        let person = by.kind == Kind::Person;
+        let requester = person && by.id.as_str() == "alice";
+        let operator = person && has(by, "operator");
+        let own = person && is_own(&by.id);
+        let may = match asked {
+            Asked::Input | Asked::Confirm => requester,
+            Asked::Cleared => requester || operator,
+            Asked::External => reports(by),
+            Asked::Pool(_) | Asked::Doubt(_) if own => return Code::SelfApproval,
+            Asked::Pool(pool) => person && by.pools.contains(pool),
+            Asked::Doubt(_) => operator,
+        };
+        if may { Code::InvalidInput } else { Code::NotAllowed }
     }
 
     fn pool_decision(
@@ -159,7 +200,11 @@ impl Ghost {
         let asked = self.find(&who, now)?;
         let refused = |code| Err(Verdict::Refused(Some(code)));
         if asked != Asked::External {
-            return refused(Code::InvalidInput);
+            return match by {
+                Reporter::Actor(actor) => refused(Self::wrong(&asked, actor)),
+                Reporter::Token(_) if !entitled => refused(Code::NotAllowed),
+                Reporter::Token(_) => refused(Code::InvalidInput),
+            };
         }
         if !entitled {
             return refused(Code::NotAllowed);
@@ -196,7 +241,7 @@ impl Ghost {
         let code = if asked == Asked::External && self.stage == Stage::InDoubt {
             return Err(Verdict::Refused(None));
         } else if !matches!(asked, Asked::Doubt(_)) {
-            Some(Code::InvalidInput)
+            Some(Self::wrong(&asked, by))
         } else if by.kind != Kind::Person {
             Some(Code::NotAllowed)
         } else if is_own(&by.id) {
@@ -280,17 +325,18 @@ impl Ghost {
             (Event::DeadlinePassed, _) if !late => Verdict::Refused(Some(Code::OutOfTurn)),
             (Event::DeadlinePassed, Stage::External) => self.accept(now, None, |it| it.doubt(None)),
             (Event::DeadlinePassed, _) => self.accept(now, None, |it| it.close("expired")),
-            (Event::Gated { .. } | Event::Refused { .. }, Stage::Gating(_)) if late => {
+            (Event::Gated(_) | Event::Refused { .. }, Stage::Gating(_)) if late => {
                 Verdict::Refused(Some(Code::Expired))
             }
             (
-                Event::Gated {
-                    descriptor,
+                Event::Gated(Judgement {
+                    release,
                     arguments,
                     gates,
                     satisfiable,
+                    offer,
                     ..
-                },
+                }),
                 Stage::Gating(because),
             ) => self.accept(now, None, |it| {
                 if because == Because::Filled {
@@ -298,7 +344,7 @@ impl Ghost {
                     it.filled.extend(asked.fields.iter().cloned());
                 }
                 let anew = matches!(because, Because::Filled | Because::Amended);
-                it.gates = if anew && *descriptor == it.descriptor {
+                it.gates = if anew && release.descriptor == it.descriptor {
                     gates.clone()
                 } else {
                     union(&it.gates, gates)
@@ -306,13 +352,17 @@ impl Ghost {
                 if it.gates.user_input.is_none() {
                     it.filled.clear();
                 }
-                // What the other release says about repeating it nobody has heard.
-                it.idempotent &= *descriptor == it.descriptor;
-                it.descriptor = *descriptor;
+                // Both versions must say that it may be repeated; either that it destroys or hides something.
+                it.idempotent = it.idempotent && release.idempotent;
+                it.destructive = it.destructive || release.destructive;
+                it.secrets.extend(release.secrets.iter().cloned());
+                it.descriptor = release.descriptor;
+                it.as_proposed = it.as_proposed && because != Because::Amended && *arguments == it.proposed;
                 it.arguments = arguments.clone();
                 it.reseal();
                 if satisfiable.is_ok() {
                     it.ask(now, deadline);
+                    it.pass(offer.as_ref().filter(|_| because == Because::Filled), now);
                 } else {
                     it.close("blocked");
                 }
@@ -320,7 +370,12 @@ impl Ghost {
             (Event::Refused { .. }, Stage::Gating(because)) => {
                 self.accept(now, None, |it| it.sent_back(because, now, deadline))
             }
-            (Event::Tightened { gates, .. }, Stage::Confirm | Stage::Approve | Stage::Cleared) => {
+            (
+                Event::Tightened {
+                    gates, satisfiable, ..
+                },
+                Stage::Confirm | Stage::Approve | Stage::Cleared,
+            ) => {
                 let union = union(&self.gates, gates);
                 if late {
                     Verdict::Refused(Some(Code::Expired))
@@ -331,7 +386,11 @@ impl Ghost {
                         it.gates = union;
                         it.reseal();
                         it.changes += 1;
-                        it.ask(now, deadline);
+                        if satisfiable.is_ok() {
+                            it.ask(now, deadline);
+                        } else {
+                            it.close("blocked");
+                        }
                     })
                 }
             }

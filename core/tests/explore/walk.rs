@@ -9,7 +9,8 @@ use countersign_core::time::Timestamp;
 use crate::check::{self, Tried};
 use crate::deeds::{Classes, deeds};
 use crate::ghost::{Asked, Because, Ghost, Stage};
-use crate::world::{Combo, Outside, Pools, demands, start};
+use crate::memory::{MEMORIES, Memory};
+use crate::world::{Combo, Outside, Pools, arguments, demands, start};
 
 /// What was tried, and how often: (phase, event) to (accepted, repeated, refused).
 pub(crate) type Table = BTreeMap<(&'static str, &'static str), [u64; 3]>;
@@ -51,23 +52,13 @@ pub(crate) fn explore(combo: Combo) -> Found {
         seals: HashMap::new(),
         found: Found::default(),
     };
-    let step = combo.open();
-    let ghost = Ghost::opened(
-        combo,
-        step.call.arguments().clone(),
-        step.call.gates().clone(),
-        start(),
-    );
-    let mut shadow = Shadow::default();
-    check::opened(&step, &ghost, &mut shadow);
-    walk.enter(
-        Node {
-            call: step.call,
-            ghost,
-            shadow,
-        },
-        None,
-    );
+    walk.open(combo, None);
+    // Whatever a grant does, it does it where a confirmation would be asked first.
+    if combo.confirm && !combo.input {
+        for memory in MEMORIES {
+            walk.open(combo, Some(memory));
+        }
+    }
     while let Some((place, node)) = walk.waiting.pop_front() {
         walk.visit(place, &node);
     }
@@ -77,6 +68,29 @@ pub(crate) fn explore(combo: Combo) -> Found {
 }
 
 impl Walk {
+    fn open(&mut self, combo: Combo, memory: Option<Memory>) {
+        let offer = memory.map(|it| it.offer(combo, &arguments(1, false)));
+        let step = combo.open(offer.clone());
+        let mut ghost = Ghost::opened(
+            combo,
+            step.call.arguments().clone(),
+            step.call.gates().clone(),
+            start(),
+        );
+        ghost.pass(offer.as_ref(), start());
+        let mut shadow = Shadow::default();
+        check::opened(&step, &ghost, &mut shadow);
+        check::grants(None, offer.as_ref(), &ghost, &step);
+        self.enter(
+            Node {
+                call: step.call,
+                ghost,
+                shadow,
+            },
+            None,
+        );
+    }
+
     fn visit(&mut self, place: usize, node: &Node) {
         let deeds = deeds(&node.ghost, place, &mut self.found.classes);
         for deed in deeds {
@@ -203,7 +217,7 @@ fn is_bounded(before: &Ghost, ghost: &Ghost, event: &Event) -> bool {
     ghost.changes <= u32::from(changes)
         && ghost.doubts <= most_doubts
         && ghost.claims <= most_claims
-        && !(others && matches!(event, Event::Gated { .. }))
+        && !(others && matches!(event, Event::Gated(_)))
 }
 
 /// What matters for the future of a call.
@@ -236,8 +250,13 @@ fn key(ghost: &Ghost) -> String {
     let proposed = matches!(ghost.stage, Stage::Gating(_)).then_some(&ghost.proposed);
     let holds =
         matches!(ghost.stage, Stage::Executing | Stage::External | Stage::InDoubt).then(|| left(ghost.holds));
+    // A call that was let through is like one that was confirmed. It is followed where little else happens.
+    let granted = ghost.granted.is_some()
+        && !ghost.combo.idempotent
+        && matches!(ghost.combo.pools, Pools::None | Pools::One)
+        && ghost.combo.outside == Outside::None;
     format!(
-        "{:?} {} {} {} {proposed:?} {:?} {:?} {decided:?} {:?} {holds:?} {} {} {} {claim:?} {:?} {:?} {} {}",
+        "{:?} {} {} {} {proposed:?} {:?} {:?} {decided:?} {:?} {holds:?} {} {} {} {claim:?} {:?} {:?} {} {} {granted} {} {} {:?}",
         ghost.stage,
         ghost.descriptor,
         demands(&ghost.gates),
@@ -252,6 +271,9 @@ fn key(ghost: &Ghost) -> String {
         ghost.tokens,
         ghost.doubts,
         ghost.changes,
+        ghost.as_proposed,
+        ghost.destructive,
+        ghost.secrets,
     )
 }
 
@@ -267,7 +289,7 @@ pub(crate) fn kind(event: &Event) -> &'static str {
         Event::Resolved { .. } => "resolved",
         Event::Reasked { .. } => "reasked",
         Event::Cancelled { .. } => "cancelled",
-        Event::Gated { .. } => "gated",
+        Event::Gated(_) => "gated",
         Event::Refused { .. } => "gating_refused",
         Event::Tightened { .. } => "tightened",
         Event::DeadlinePassed => "deadline_passed",

@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use countersign_core::actor::{ActingAgent, Actor, Kind};
-use countersign_core::call::{Call, Opening, Step};
+use countersign_core::call::{Call, Opening, Release, Step};
 use countersign_core::canonical::Canonical;
 use countersign_core::digest::Digest;
 use countersign_core::gate::{ApprovalGate, ConfirmationGate, ExternalGate, Gates, InputGate};
+use countersign_core::grant::Offer;
 use countersign_core::id::{
-    ActorId, CallId, PoolName, RequirementId, Role, RunId, TenantId, ToolName, WorkerId,
+    ActorId, CallId, PoolName, RequirementId, Role, RunId, SessionId, TenantId, ToolName, WorkerId,
 };
 use countersign_core::time::Timestamp;
 
@@ -80,6 +81,15 @@ pub(crate) fn combos() -> Vec<Combo> {
 
 pub(crate) fn id(name: &str) -> ActorId {
     ActorId::new(name).unwrap()
+}
+
+pub(crate) fn session(name: &str) -> SessionId {
+    SessionId::new(name).unwrap()
+}
+
+/// What the requester fills in.
+pub(crate) fn filling() -> Canonical {
+    Canonical::parse(r#"{"note":"n"}"#).unwrap()
 }
 
 pub(crate) fn pool(name: &str) -> PoolName {
@@ -251,7 +261,7 @@ impl Combo {
         }
     }
 
-    pub(crate) fn open(self) -> Step {
+    pub(crate) fn open(self, offer: Option<Offer>) -> Step {
         let gates = self.gates();
         let gates = if self.input {
             Gates {
@@ -261,22 +271,39 @@ impl Combo {
         } else {
             gates
         };
-        Call::open(self.opening(gates), start())
+        let opening = Opening {
+            offer,
+            ..self.opening(gates)
+        };
+        Call::open(opening, start())
+    }
+
+    /// What the first version of the tool says of it, and what the next one.
+    pub(crate) fn release(self, version: u8) -> Release {
+        let first = version == 1;
+        let pin = self.secret.then(|| "pin".to_owned());
+        let note = (!first).then(|| "note".to_owned());
+        Release {
+            descriptor: descriptor(version),
+            idempotent: self.idempotent == first,
+            destructive: self.secret || !first,
+            secrets: pin.into_iter().chain(note).collect(),
+        }
+    }
+
+    /// Every second run belongs to a session.
+    pub(crate) fn session(self) -> Option<SessionId> {
+        (!self.idempotent).then(|| session("s1"))
     }
 
     pub(crate) fn opening(self, gates: Gates) -> Opening {
         Opening {
             id: call_id(),
             run: RunId::new(1, 2),
+            session: self.session(),
             tenant: TenantId::default(),
             tool: ToolName::new("refund").unwrap(),
-            descriptor: descriptor(1),
-            idempotent: self.idempotent,
-            secrets: if self.secret {
-                vec!["pin".to_owned()]
-            } else {
-                Vec::new()
-            },
+            release: self.release(1),
             requester: actors().swap_remove(0),
             agent: Some(ActingAgent {
                 id: id("robot"),
@@ -284,10 +311,12 @@ impl Combo {
             }),
             salt: Digest::of("salt", &[]),
             patience: PATIENCE,
+            proposed: arguments(1, false),
             arguments: arguments(1, false),
             gates,
             rules: rules(1),
             blocked: Vec::new(),
+            offer: None,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What somebody says about a requirement, before anybody has looked whether it counts.
 
+use countersign_core::grant::Remember;
 use countersign_core::id::RequirementId;
 use serde_json::Value;
 
@@ -46,6 +47,7 @@ pub struct Decision {
     pub(super) by: Option<Identity>,
     pub(super) verdict: Verdict,
     pub(super) reason: Option<String>,
+    pub(super) remember: Option<Remember>,
 }
 
 /// What is said.
@@ -131,7 +133,47 @@ impl Decision {
             by: None,
             verdict,
             reason: None,
+            remember: None,
         }
+    }
+
+    /// Not to be asked again: later calls like this one pass its confirmation by the grant that is made.
+    ///
+    /// Only with [`confirm`](Self::confirm). Approvals know nothing of grants.
+    ///
+    /// ```
+    /// # use countersign::prelude::*;
+    /// # use countersign::{Phase, store::Sqlite};
+    /// # /// Restarts a service.
+    /// # #[tool(requires_confirmation)]
+    /// # fn resurrect(service: String) -> String {
+    /// #     format!("{service} is up")
+    /// # }
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let engine = Engine::builder()
+    /// #     .store(Sqlite::in_memory()?)
+    /// #     .registry(Registry::of::<resurrect>()?)
+    /// #     .policy(Policy::parse("[actors]\nalice = { kind = \"person\" }")?)
+    /// #     .worker(false)
+    /// #     .start()
+    /// #     .await?;
+    /// # let alice = Identity::asserted("alice")?;
+    /// let propose = |session| engine.call("resurrect", r#"{"service":"billing"}"#).by(&alice).session(session);
+    /// let Called::Waiting(first) = propose("s1").await? else { panic!() };
+    /// let decision = Decision::confirm(&first.active_requirements()[0]).by(&alice);
+    /// engine.desk().decide(decision.remember(Remember::exact().in_session())).await?;
+    ///
+    /// let Called::Waiting(second) = propose("s1").await? else { panic!() };
+    /// assert!(matches!(second.call().phase(), Phase::Cleared { .. })); // nobody is asked
+    /// let Called::Waiting(elsewhere) = propose("s2").await? else { panic!() };
+    /// assert!(matches!(elsewhere.call().phase(), Phase::Confirm { .. }));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub const fn remember(mut self, remember: Remember) -> Self {
+        self.remember = Some(remember);
+        self
     }
 
     /// Who decides.

@@ -3,6 +3,7 @@
 use countersign_core::actor::Actor;
 use countersign_core::call::{Call, Code, Event, Refusal, Reporter, Resolution};
 use countersign_core::canonical::Canonical;
+use countersign_core::grant::Wish;
 use countersign_core::tool::Descriptor;
 use serde_json::Value;
 
@@ -35,7 +36,13 @@ pub(super) fn event(
     by: &Actor,
     descriptor: &Descriptor,
     directory: &Directory,
+    wish: Option<&Wish>,
 ) -> Result<Event, Refusal> {
+    if wish.is_some() && !matches!(decision.verdict, Verdict::Confirm) {
+        return Err(invalid(
+            "only a confirmation can be remembered; approvals are asked for every time",
+        ));
+    }
     let (on, by, reason) = (decision.on, by.clone(), decision.reason.clone());
     let resolved = |resolution| {
         let reason = decision.reason.clone().unwrap_or_default();
@@ -47,7 +54,12 @@ pub(super) fn event(
         }
     };
     Ok(match &decision.verdict {
-        Verdict::Confirm => Event::Confirmed { on, by, reason },
+        Verdict::Confirm => Event::Confirmed {
+            on,
+            by,
+            reason,
+            remember: wish.cloned(),
+        },
         Verdict::Reject => Event::Rejected {
             on,
             by,
@@ -84,6 +96,7 @@ pub(super) fn event(
         Verdict::Fill(values) => Event::Filled {
             on,
             by,
+            values: canonical(values)?,
             arguments: filled(call, descriptor, values)?,
         },
         Verdict::Report(report) => Event::Reported {

@@ -3,6 +3,7 @@
 //! Each check works in a tenant of its own, so one fresh store serves for all. A check that fails panics
 //! and says what it expected. Durability is not checked here: it needs a process to kill.
 
+mod grants;
 mod lists;
 
 use std::sync::Arc;
@@ -37,6 +38,9 @@ pub async fn conformance(store: Arc<dyn Store>) {
     lists::lists_page_by_key(&*store).await;
     lists::runs_page_from_the_newest(&*store).await;
     lists::entries_page_by_number(&*store).await;
+    grants::the_last_use_goes_to_one(&store).await;
+    grants::a_refused_grant_stops_its_commit(&*store).await;
+    grants::live_grants_are_listed(&*store).await;
     tenants_do_not_meet(&*store).await;
     blobs_are_found_by_commitment(&*store).await;
     a_descriptor_is_written_once(&*store).await;
@@ -66,6 +70,7 @@ pub fn empty(tenant: &TenantId) -> Commit {
         time: Timestamp::from_millis(1_000),
         call: None,
         run: None,
+        grant: None,
         descriptor: None,
         directory: None,
         assumed_directory: None,

@@ -9,6 +9,7 @@
 //! do not work over NFS or SMB, and several machines need another store.
 
 mod error;
+mod grant;
 mod open;
 mod pen;
 mod read;
@@ -26,11 +27,14 @@ use std::thread::JoinHandle;
 use async_trait::async_trait;
 use countersign_core::audit::{Blob, Frontier};
 use countersign_core::digest::Digest;
-use countersign_core::id::{CallId, RunId, TenantId};
+use countersign_core::id::{CallId, GrantId, RunId, TenantId};
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::{CallFilter, CallRow, Commit, Committed, Directory, EntryRow, RunRow, Store, StoreError};
+use super::{
+    CallFilter, CallRow, Commit, Committed, Directory, EntryRow, GrantFilter, GrantRow, RunRow, Store,
+    StoreError,
+};
 use pen::{Job, Pen};
 use read::Readers;
 use write::Writer;
@@ -291,6 +295,30 @@ impl Store for Sqlite {
     ) -> Result<Vec<CallRow>, StoreError> {
         let (tenant, filter) = (tenant.clone(), filter.clone());
         self.ask(move |connection| read::calls(connection, &tenant, &filter, after, limit))
+            .await
+    }
+
+    async fn count(&self, tenant: &TenantId, topic: &str, most: usize) -> Result<usize, StoreError> {
+        let (tenant, topic) = (tenant.clone(), topic.to_owned());
+        self.look_up(move |connection| read::count(connection, &tenant, &topic, most))
+            .await
+    }
+
+    async fn grant(&self, tenant: &TenantId, id: GrantId) -> Result<Option<GrantRow>, StoreError> {
+        let tenant = tenant.clone();
+        self.look_up(move |connection| grant::one(connection, &tenant, id))
+            .await
+    }
+
+    async fn grants(
+        &self,
+        tenant: &TenantId,
+        filter: &GrantFilter,
+        before: Option<GrantId>,
+        limit: usize,
+    ) -> Result<Vec<GrantRow>, StoreError> {
+        let (tenant, filter) = (tenant.clone(), filter.clone());
+        self.look_up(move |connection| grant::list(connection, &tenant, &filter, before, limit))
             .await
     }
 

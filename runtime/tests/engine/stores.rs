@@ -4,9 +4,10 @@ use async_trait::async_trait;
 use countersign::core::audit::{Blob, Frontier};
 use countersign::core::id::TenantId;
 use countersign::store::{
-    CallFilter, CallRow, Commit, Committed, Directory, EntryRow, RunRow, Sqlite, Store, StoreError,
+    CallFilter, CallRow, Commit, Committed, Directory, EntryRow, GrantFilter, GrantRow, RunRow, Sqlite,
+    Store, StoreError,
 };
-use countersign::{CallId, Digest, RunId};
+use countersign::{CallId, Digest, GrantId, RunId};
 
 /// What happens before a real store is asked.
 #[async_trait]
@@ -55,6 +56,27 @@ impl<G: Guard> Store for Guarded<G> {
         let found = self.store.calls(tenant, filter, after, limit).await?;
         self.guard.was_read().await?;
         Ok(found)
+    }
+
+    async fn count(&self, tenant: &TenantId, topic: &str, most: usize) -> Result<usize, StoreError> {
+        self.guard.read("count").await?;
+        self.store.count(tenant, topic, most).await
+    }
+
+    async fn grant(&self, tenant: &TenantId, id: GrantId) -> Result<Option<GrantRow>, StoreError> {
+        self.guard.read("grant").await?;
+        self.store.grant(tenant, id).await
+    }
+
+    async fn grants(
+        &self,
+        tenant: &TenantId,
+        filter: &GrantFilter,
+        before: Option<GrantId>,
+        limit: usize,
+    ) -> Result<Vec<GrantRow>, StoreError> {
+        self.guard.read("grants").await?;
+        self.store.grants(tenant, filter, before, limit).await
     }
 
     async fn run(&self, tenant: &TenantId, id: RunId) -> Result<Option<RunRow>, StoreError> {

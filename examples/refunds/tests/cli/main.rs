@@ -2,6 +2,7 @@
 
 mod answers;
 mod program;
+mod remembered;
 mod safety;
 mod story;
 mod traces;

@@ -37,6 +37,14 @@ pub(super) async fn lists_page_by_key(store: &dyn Store) {
         }
         assert_eq!(store.calls(&tenant, &filter, None, 0).await.unwrap(), []);
     }
+    for topic in ["pool:a", "pool:b", "worker", "pool:nobody"] {
+        let waiting = all.iter().filter(|it| it.waits_for.iter().any(|it| it == topic));
+        let waiting = waiting.count();
+        for most in [0, 2, 1_000] {
+            let count = store.count(&tenant, topic, most).await.unwrap();
+            assert_eq!(count, waiting.min(most), "{topic}");
+        }
+    }
 }
 
 /// Sixty calls, each moved on twice: from nobody's business to somebody's and again to others'.

@@ -237,6 +237,21 @@ pub(super) fn list(tenant: &TenantId, filter: &CallFilter, after: Option<CallId>
     List { sql, values, sorted }
 }
 
+pub(super) const COUNT: &str =
+    "SELECT count(*) FROM (SELECT 1 FROM agenda WHERE tenant = ?1 AND topic = ?2 LIMIT ?3) AS a";
+
+/// How many calls wait for this, counted up to `most`.
+pub(super) fn count(
+    connection: &Connection,
+    tenant: &TenantId,
+    topic: &str,
+    most: usize,
+) -> rusqlite::Result<usize> {
+    connection
+        .prepare_cached(COUNT)?
+        .query_row(params![tenant.as_str(), topic, limited(most)], |row| row.get(0))
+}
+
 pub(super) fn run(connection: &Connection, tenant: &TenantId, id: RunId) -> rusqlite::Result<Option<RunRow>> {
     connection
         .prepare_cached("SELECT id, requester, created, state FROM run WHERE tenant = ?1 AND id = ?2")?
@@ -405,7 +420,7 @@ fn entry_row(row: &Row<'_>) -> rusqlite::Result<EntryRow> {
 }
 
 /// A column that holds the text of an id or a name.
-fn parsed<T: FromStr<Err: std::error::Error + Send + Sync + 'static>>(
+pub(super) fn parsed<T: FromStr<Err: std::error::Error + Send + Sync + 'static>>(
     row: &Row<'_>,
     column: usize,
 ) -> rusqlite::Result<T> {
@@ -415,6 +430,6 @@ fn parsed<T: FromStr<Err: std::error::Error + Send + Sync + 'static>>(
         .map_err(|error| rusqlite::Error::FromSqlConversionFailure(column, Type::Text, Box::new(error)))
 }
 
-fn limited(limit: usize) -> Value {
+pub(super) fn limited(limit: usize) -> Value {
     Value::Integer(i64::try_from(limit).unwrap_or(i64::MAX))
 }

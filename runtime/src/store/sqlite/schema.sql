@@ -32,6 +32,23 @@ CREATE TABLE agenda (
     PRIMARY KEY (tenant, topic, at, call)
 ) STRICT, WITHOUT ROWID;
 
+-- Remembered confirmations. Elsewhere a grant; GRANT is a word of SQL. Those that are used up or revoked
+-- stay, with live = 0.
+CREATE TABLE confirmation_grant (
+    tenant  TEXT NOT NULL,
+    id      TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    owner   TEXT NOT NULL,
+    tool    TEXT NOT NULL,
+    scope   TEXT NOT NULL,
+    live    INTEGER NOT NULL,
+    state   TEXT NOT NULL,
+    PRIMARY KEY (tenant, id)
+) STRICT;
+CREATE INDEX confirmation_grant_live ON confirmation_grant (tenant, id) WHERE live = 1;
+CREATE INDEX confirmation_grant_by_owner ON confirmation_grant (tenant, owner, id) WHERE live = 1;
+CREATE INDEX confirmation_grant_by_scope ON confirmation_grant (tenant, owner, tool, scope, id) WHERE live = 1;
+
 CREATE TABLE run (
     tenant    TEXT NOT NULL,
     id        TEXT NOT NULL,

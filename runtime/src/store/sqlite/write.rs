@@ -15,7 +15,7 @@ use countersign_core::id::TenantId;
 use countersign_core::time::Timestamp;
 use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
 
-use super::{Pulse, error, open, read};
+use super::{Pulse, error, grant, open, read};
 use crate::store::{CallRow, CallWrite, Commit, Committed, DirectoryWrite, Durability, RunRow, StoreError};
 
 /// How a commit ended, or why it did not.
@@ -243,6 +243,9 @@ fn write<'a>(
     {
         return Ok(Committed::Conflict);
     }
+    if let Some(write) = &commit.grant {
+        grant::write(connection, tenant, write)?;
+    }
     if let Some(run) = &commit.run {
         write_run(connection, tenant, run)?;
     }
@@ -307,6 +310,11 @@ fn as_assumed(connection: &Connection, commit: &Commit) -> Result<bool, Refused>
                 replaces.as_ref().map(|it| (it.id, it.version))
             ))));
         }
+    }
+    if let Some(write) = &commit.grant
+        && !grant::is_as_expected(connection, &commit.tenant, write)?
+    {
+        return Ok(false);
     }
     let expected = commit.directory.as_ref().map(|it| it.expected);
     if commit.assumed_directory.is_some() || expected.is_some() {

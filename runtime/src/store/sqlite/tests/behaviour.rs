@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Waker};
 
 use countersign_core::digest::Digest;
-use countersign_core::id::{ActorId, RunId};
+use countersign_core::id::{ActorId, RunId, ToolName};
 use countersign_core::time::Timestamp;
 use rusqlite::{Connection, params_from_iter};
 
@@ -15,8 +15,8 @@ use super::place;
 use crate::store::conformance::{call_id, check_log, empty, record, row, step, tenant};
 use crate::store::sqlite::pen::Job;
 use crate::store::sqlite::write::{Answer, Writer};
-use crate::store::sqlite::{Pulse, Sqlite, open, read};
-use crate::store::{CallFilter, Commit, Committed, Durability, RunRow, Store, StoreError};
+use crate::store::sqlite::{Pulse, Sqlite, grant, open, read};
+use crate::store::{CallFilter, Commit, Committed, Durability, GrantFilter, RunRow, Store, StoreError};
 
 /// A writer without its thread, so that a test decides what shares a batch.
 fn writer() -> (Writer, Arc<Mutex<Connection>>, Arc<Pulse>) {
@@ -266,7 +266,21 @@ fn every_list_walks_an_index() {
         let list = read::list(&tenant("t"), &filter, Some(call_id(1)), 10);
         used.extend(check_plan(&connection, &list.sql, list.values.len()));
     }
+    for choice in 0..8_u32 {
+        let filter = GrantFilter {
+            owner: (choice & 1 != 0).then(|| ActorId::new("alice").unwrap()),
+            tool: (choice & 2 != 0).then(|| ToolName::new("refund").unwrap()),
+            scopes: if choice & 4 == 0 {
+                Vec::new()
+            } else {
+                vec!["until".to_owned(), "run".to_owned()]
+            },
+        };
+        let (sql, values) = grant::listed(&tenant("t"), &filter, None, 10);
+        used.extend(check_plan(&connection, &sql, values.len()));
+    }
     for (sql, values) in [
+        (read::COUNT, 3),
         (read::RUNS, 3),
         (read::ENTRIES, 3),
         (read::ENTRIES_OF_CALL, 4),
