@@ -188,11 +188,12 @@ enum Tracing {
 
 /// All entries of a log, without what is random: ids, salts and what is made of them.
 async fn log(engine: &Engine) -> Vec<Value> {
-    const RANDOM: [&str; 12] = [
+    const RANDOM: [&str; 13] = [
         "args",
         "call",
         "claim",
         "gates",
+        "is",
         "proposed",
         "reason",
         "requirement",
