@@ -188,7 +188,7 @@ enum Tracing {
 
 /// All entries of a log, without what is random: ids, salts and what is made of them.
 async fn log(engine: &Engine) -> Vec<Value> {
-    const RANDOM: [&str; 13] = [
+    const RANDOM: [&str; 14] = [
         "args",
         "call",
         "claim",
@@ -202,6 +202,7 @@ async fn log(engine: &Engine) -> Vec<Value> {
         "seal",
         "shown",
         "time",
+        "was",
     ];
     let entries = engine
         .store()
