@@ -32,6 +32,7 @@ pub use event::{Claim, Effect, Event, Judgement, Reporter, Resolution};
 pub use open::{Opening, Release};
 pub use phase::{From, Outcome, Phase, Source, Vote};
 pub use seal::Seal;
+use seal::Told;
 pub use shadow::{Shadow, ShadowError};
 
 use crate::actor::ActingAgent;
@@ -139,6 +140,8 @@ pub struct Call {
     /// The grant that passed the confirmation under the seal of now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     granted: Option<GrantId>,
+    #[serde(skip)]
+    told: Told,
 }
 
 /// A decision that was accepted, to recognise the same one again.
@@ -185,7 +188,7 @@ impl Call {
         let now = now.max(self.updated);
         let before = self.updated;
         self.updated = now;
-        let was = self.state();
+        let was = self.told.take().or_else(|| self.state());
         let mut step = self.stepped(event, now);
         if let Answer::Refused(_) | Answer::Repeated = step.answer {
             step.call.updated = before;

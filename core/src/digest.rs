@@ -63,14 +63,20 @@ impl Digest {
     }
 }
 
-impl fmt::Display for Digest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // One piece of text: digests are written by the dozen for every record.
+impl Digest {
+    /// Lower case. Digests are written by the dozen for every record.
+    fn hex(&self) -> [u8; 64] {
         let mut text = [0; 64];
         for (pair, byte) in text.as_chunks_mut().0.iter_mut().zip(self.0) {
             *pair = [byte >> 4, byte & 15].map(|it| if it < 10 { b'0' + it } else { b'a' + it - 10 });
         }
-        f.write_str(str::from_utf8(&text).unwrap_or_default())
+        text
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(str::from_utf8(&self.hex()).unwrap_or_default())
     }
 }
 
@@ -110,7 +116,7 @@ impl FromStr for Digest {
 
 impl Serialize for Digest {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        serializer.serialize_str(str::from_utf8(&self.hex()).unwrap_or_default())
     }
 }
 

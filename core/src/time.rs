@@ -57,14 +57,32 @@ impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (year, month, day) = civil_from_days(self.0.div_euclid(MILLIS_PER_DAY));
         let rest = self.0.rem_euclid(MILLIS_PER_DAY);
-        write!(
-            f,
-            "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}.{:03}Z",
-            rest / 3_600_000,
-            rest / 60_000 % 60,
-            rest / 1_000 % 60,
-            rest % 1_000
-        )
+        let (hour, minute) = (rest / 3_600_000, rest / 60_000 % 60);
+        let (second, milli) = (rest / 1_000 % 60, rest % 1_000);
+        if !(0..=9999).contains(&year) {
+            return write!(
+                f,
+                "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{milli:03}Z"
+            );
+        }
+        // Written for every record, several times: digits, without the machinery of formatting.
+        let mut text = *b"0000-00-00T00:00:00.000Z";
+        let fields = [
+            (0..4, year),
+            (5..7, month),
+            (8..10, day),
+            (11..13, hour),
+            (14..16, minute),
+            (17..19, second),
+            (20..23, milli),
+        ];
+        for (places, mut value) in fields {
+            for digit in text.get_mut(places).into_iter().flatten().rev() {
+                *digit = u8::try_from(value % 10).map_or(b'0', |it| b'0' + it);
+                value /= 10;
+            }
+        }
+        f.write_str(str::from_utf8(&text).unwrap_or_default())
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::record::Note;
+use super::seal::Told;
 use super::{CALL_VERSION, Call, Outcome, Phase, Seal, Step};
 use crate::actor::{ActingAgent, Actor};
 use crate::canonical::Canonical;
@@ -121,6 +122,7 @@ impl Call {
             tokens: Vec::new(),
             decided: Vec::new(),
             granted: None,
+            told: Told::default(),
         };
         call.proposal = call.proposal_of(&opening.proposed);
         call.committed = call.commitment();

@@ -5,6 +5,7 @@
 
 use serde_json::{Map, Value};
 
+use super::seal::Told;
 use super::{Answer, Call, Claim, Code, Phase, Refusal, Step, Vote};
 use crate::actor::Actor;
 use crate::audit::{Blob, Draft};
@@ -119,7 +120,9 @@ impl Step {
         let (Answer::Accepted, Some(record)) = (&self.answer, &mut self.record) else {
             return;
         };
-        for (name, state) in [("was", was), ("is", self.call.state())] {
+        let is = self.call.state();
+        self.call.told = Told::new(is);
+        for (name, state) in [("was", was), ("is", is)] {
             if let Some(state) = state {
                 record.fields.insert(name.to_owned(), state.to_string().into());
             }

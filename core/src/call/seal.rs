@@ -1,6 +1,8 @@
 //! What exactly was shown and will run, as one digest; and what of it may be shown.
 
+use std::cmp::Ordering;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -32,6 +34,53 @@ impl fmt::Debug for Seal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{self}")
     }
+}
+
+/// The digest of the state that the last record told of, if that was made in this process: it saves
+/// writing the whole call once more for the next record. No part of the call: it is neither stored nor
+/// compared.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Told(Option<Digest>);
+
+impl Told {
+    pub(super) const fn new(state: Option<Digest>) -> Self {
+        Self(state)
+    }
+
+    /// Takes it out: whatever comes next may change the call.
+    pub(super) const fn take(&mut self) -> Option<Digest> {
+        self.0.take()
+    }
+}
+
+impl fmt::Debug for Told {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("_")
+    }
+}
+
+impl PartialEq for Told {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Told {}
+
+impl PartialOrd for Told {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Told {
+    fn cmp(&self, _: &Self) -> Ordering {
+        Ordering::Equal
+    }
+}
+
+impl Hash for Told {
+    fn hash<H: Hasher>(&self, _: &mut H) {}
 }
 
 impl Call {
@@ -153,10 +202,12 @@ impl Call {
     /// more. The salt in it keeps it from being guessed. What no record speaks of is left out: when the call
     /// was last changed, and until when a worker is believed to be alive.
     pub(super) fn state(&self) -> Option<Digest> {
+        if let Phase::Closed { .. } = self.phase {
+            return None;
+        }
         let mut told = self.clone();
         told.updated = self.opened;
         match &mut told.phase {
-            Phase::Closed { .. } => return None,
             Phase::Executing { until, .. } => *until = self.opened,
             Phase::Input { .. }
             | Phase::Gating { .. }
@@ -164,7 +215,8 @@ impl Call {
             | Phase::Approve { .. }
             | Phase::Cleared { .. }
             | Phase::External { .. }
-            | Phase::InDoubt { .. } => {}
+            | Phase::InDoubt { .. }
+            | Phase::Closed { .. } => {}
         }
         Some(Digest::of("countersign/state/1", &[told.to_text().as_bytes()]))
     }
