@@ -54,8 +54,11 @@ pub(crate) enum Command {
         /// The call
         call: CallId,
     },
-    /// Read the audit log
-    #[command(subcommand)]
+    /// Read, verify, prove, export and erase the audit log
+    #[command(
+        subcommand,
+        after_help = "Exit codes: 0 ok, 1 tampered, 2 incomplete, 3 it could not be found out or done, 21 refused."
+    )]
     Audit(Audit),
     /// List what ran and what waited, for how long, the newest first
     Traces(TracesArgs),
@@ -275,6 +278,81 @@ pub(crate) enum Verb {
 pub(crate) enum Audit {
     /// List entries, the oldest first
     Log(LogArgs),
+    /// Check that nothing was changed, and that what is told can have happened
+    Verify(VerifyArgs),
+    /// Sign the log as it is now, and print the checkpoint
+    Checkpoint {
+        /// Write it to this file instead
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
+    /// Print a receipt that proves one entry without the database
+    Prove {
+        /// The number of the entry
+        seq: u64,
+        /// Write it to this file instead
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
+    /// Write entries, checkpoints and the public key to a new directory
+    Export {
+        /// The directory
+        dir: PathBuf,
+    },
+    /// Erase the words of a closed call: arguments, reasons and results
+    Erase(EraseArgs),
+    /// Forbid to erase, or list what is held
+    Hold(HoldArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct VerifyArgs {
+    /// A checkpoint of this log that was kept elsewhere
+    #[arg(long, value_name = "FILE")]
+    pub(crate) checkpoint: Option<PathBuf>,
+    /// The public key (NAME+ID+BASE64), or a file with it; that of the signing key in DIR unless said
+    #[arg(long, value_name = "KEY")]
+    pub(crate) key: Option<String>,
+    /// Where this verifier keeps how far it came, to read only what is new
+    #[arg(long, value_name = "FILE")]
+    pub(crate) state: Option<PathBuf>,
+    /// Verify an exported log
+    #[arg(long, value_name = "DIR", conflicts_with = "receipt")]
+    pub(crate) export: Option<PathBuf>,
+    /// Verify a receipt
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["checkpoint", "state"])]
+    pub(crate) receipt: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct EraseArgs {
+    /// The call
+    pub(crate) call: CallId,
+    /// Who erases: a person with the role `operator`
+    #[arg(long = "as", value_name = "ACTOR")]
+    pub(crate) by: ActorId,
+    /// On which legal ground, without personal data; it stays in the log
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) basis: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct HoldArgs {
+    /// The call
+    #[arg(conflicts_with = "all", requires = "by")]
+    pub(crate) call: Option<CallId>,
+    /// The whole log
+    #[arg(long, requires = "by")]
+    pub(crate) all: bool,
+    /// End the hold
+    #[arg(long, requires = "by")]
+    pub(crate) lift: bool,
+    /// Who holds or lifts: a person with the role `auditor`
+    #[arg(long = "as", value_name = "ACTOR", requires = "basis")]
+    pub(crate) by: Option<ActorId>,
+    /// On which legal ground, without personal data; it stays in the log
+    #[arg(long, value_name = "TEXT", requires = "by")]
+    pub(crate) basis: Option<String>,
 }
 
 #[derive(Debug, Args)]

@@ -7,12 +7,16 @@ use serde_json::json;
 
 use crate::text;
 
-/// An error (exit 1) or a misuse (exit 2), with one line that says what is wrong and what to do.
+/// The exit code of `audit` where something could not be found out or done.
+pub(crate) const NOT_CHECKED: u8 = 3;
+
+/// An error (exit 1; of `audit`, 3) or a misuse (exit 2; of `audit`, 3), with one line that says what is wrong and what to do.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
 pub(crate) struct Failure {
     message: String,
     usage: bool,
+    audit: bool,
 }
 
 impl Failure {
@@ -21,6 +25,7 @@ impl Failure {
         Self {
             message: message.into(),
             usage: false,
+            audit: false,
         }
     }
 
@@ -29,13 +34,19 @@ impl Failure {
         Self {
             message: message.into(),
             usage: true,
+            audit: false,
         }
+    }
+
+    /// The same, of `audit`: there, 1 and 2 say something about the log.
+    pub(crate) fn of_audit(self) -> Self {
+        Self { audit: true, ..self }
     }
 
     /// Tells the person, or with `--json` the program, and gives the exit code.
     pub(crate) fn told(&self, json: bool) -> ExitCode {
         eprintln!("error: {}", text::shown(&self.message));
-        if json && !self.usage {
+        if json && (self.audit || !self.usage) {
             // Whoever reads the answer may have gone; the exit code still says it.
             let _ = crate::print(&format!("{}\n", text::json(&self.json())));
         }
@@ -44,7 +55,13 @@ impl Failure {
 
     /// The exit code.
     pub(crate) const fn code(&self) -> u8 {
-        if self.usage { 2 } else { 1 }
+        if self.audit {
+            NOT_CHECKED
+        } else if self.usage {
+            2
+        } else {
+            1
+        }
     }
 
     fn json(&self) -> serde_json::Value {
@@ -55,6 +72,12 @@ impl Failure {
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         Self::new(error.to_string())
+    }
+}
+
+impl From<countersign::ledger::LedgerError> for Failure {
+    fn from(error: countersign::ledger::LedgerError) -> Self {
+        Self::from(Error::from(error))
     }
 }
 

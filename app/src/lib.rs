@@ -25,6 +25,7 @@
 //! }
 //! ```
 
+mod audit;
 mod call;
 mod cli;
 mod decide;
@@ -63,6 +64,9 @@ use crate::session::Session;
 
 pub use crate::stage::{Said, Stage};
 
+/// The store, in the data directory.
+const STORE: &str = "countersign.db";
+
 type Provide = Box<dyn FnOnce(EngineBuilder, &Path) -> Result<EngineBuilder, String> + Send>;
 type Story = Box<
     dyn for<'a> FnOnce(&'a mut Stage) -> Pin<Box<dyn Future<Output = Result<(), String>> + Send + 'a>> + Send,
@@ -79,6 +83,8 @@ pub struct App {
     story: Option<Story>,
     effects: Option<Effects>,
     trace_content: bool,
+    /// Whether this program has no tools of its own and works on what others have written.
+    guest: bool,
 }
 
 impl App {
@@ -92,6 +98,17 @@ impl App {
             story: None,
             effects: None,
             trace_content: false,
+            guest: false,
+        }
+    }
+
+    /// A program without tools, for the data directory of another: it decides, lists, explains and audits. It
+    /// never makes a store, and has no commands that would need a tool.
+    pub fn guest(name: impl Into<String>) -> Self {
+        Self {
+            registry: Some(Registry::default()),
+            guest: true,
+            ..Self::new(name)
         }
     }
 
@@ -156,11 +173,17 @@ impl App {
         if let Some(program) = words.first_mut() {
             *program = self.name.clone().into();
         }
+        let audit = is_audit(&words);
         let cli = match parsed(&self.name, words) {
             Ok(cli) => cli,
             Err(error) => {
                 let _ = error.print();
-                return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+                let code = u8::try_from(error.exit_code()).unwrap_or(2);
+                return ExitCode::from(if code > 0 && audit {
+                    failure::NOT_CHECKED
+                } else {
+                    code
+                });
             }
         };
         let json = cli.json;
@@ -170,6 +193,7 @@ impl App {
         listening.flush();
         match answered {
             Ok(code) => ExitCode::from(code),
+            Err(failure) if audit => failure.of_audit().told(json),
             Err(failure) => failure.told(json),
         }
     }
@@ -187,7 +211,11 @@ impl App {
         };
         let data = self.data(&cli);
         let place = traces::place(cli.traces.as_deref(), &data);
+        self.is_possible(cli.command.as_ref(), &data)?;
         let command = match cli.command {
+            Some(cli::Command::Audit(cli::Audit::Verify(args))) => {
+                return say(&audit::verify(&data, &args)?, cli.json);
+            }
             Some(cli::Command::Tools(args)) if args.needs_no_store() => {
                 return say(&tools::offline(&registry, &args)?, cli.json);
             }
@@ -210,8 +238,39 @@ impl App {
                 None => Err(Failure::usage("say what to do; `--help` lists the commands")),
             },
         };
-        session.engine.stop().await?;
+        match session.engine.stop().await {
+            // What was asked for is done and told. That the log could not be signed is another matter.
+            Err(countersign::Error::Ledger(error)) => {
+                let what = error.to_string();
+                eprintln!("warning: the audit log was not signed: {}", text::shown(&what));
+            }
+            other => other?,
+        }
         code
+    }
+
+    /// Whether a command can do anything here. Nobody audits, and no guest visits, what is not there.
+    fn is_possible(&self, command: Option<&cli::Command>, data: &Path) -> Result<(), Failure> {
+        use cli::Command;
+        if self.guest
+            && matches!(
+                command,
+                Some(Command::Call(_) | Command::Worker | Command::Demo | Command::Tools(_))
+            )
+        {
+            return Err(Failure::usage(
+                "this program has no tools; use the program that links them",
+            ));
+        }
+        let verifies = matches!(command, Some(Command::Audit(cli::Audit::Verify(_))));
+        let needs_store = self.guest || matches!(command, Some(Command::Audit(_)));
+        if needs_store && !verifies && !data.join(STORE).is_file() {
+            return Err(Failure::new(format!(
+                "there is no store in {}; name a data directory with --data",
+                data.display()
+            )));
+        }
+        Ok(())
     }
 
     async fn session(self, registry: Registry, data: PathBuf, named: bool) -> Result<Session, Failure> {
@@ -221,10 +280,11 @@ impl App {
                 data.display()
             ))
         })?;
-        let store = countersign::store::Sqlite::open(data.join("countersign.db"))
-            .map_err(countersign::Error::from)?;
+        let store = countersign::store::Sqlite::open(data.join(STORE)).map_err(countersign::Error::from)?;
+        let key = audit::signing_key(&store, &data).await?;
         let mut builder = countersign::Engine::builder()
             .store(store)
+            .signing_key(key)
             .registry(registry)
             .trace_content(self.trace_content)
             .worker(false);
@@ -245,6 +305,22 @@ fn parsed(name: &str, words: Vec<OsString>) -> Result<Cli, clap::Error> {
     command
         .try_get_matches_from(words)
         .and_then(|it| Cli::from_arg_matches(&it))
+}
+
+/// Whether the words are about the audit log, also where they make no sense.
+fn is_audit(words: &[OsString]) -> bool {
+    let mut words = words.iter().skip(1);
+    while let Some(word) = words.next() {
+        match word.to_str() {
+            Some("--data") => {
+                words.next();
+            }
+            Some(option) if option.starts_with('-') => {}
+            Some(command) => return command == "audit",
+            None => return false,
+        }
+    }
+    false
 }
 
 /// Whether there is somebody to ask.

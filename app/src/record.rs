@@ -139,6 +139,15 @@ impl Record {
             "audited.failed" => format!("{tool} failed{}", plain("error")),
             "audited.blocked" => format!("{tool} was not run{}", plain("error")),
             "policy.changed" => "the policy was loaded".to_owned(),
+            "blobs.erased" => format!("erased the words of {}{}", self.shown("call"), self.basis()),
+            "hold.set" => format!("forbade to erase {}{}", self.held(), self.basis()),
+            "hold.lifted" => format!("allowed to erase {} again{}", self.held(), self.basis()),
+            "keeping.refused" => format!(
+                "tried to {} {}: refused, {}",
+                self.shown("event"),
+                self.held(),
+                self.shown("refusal")
+            ),
             other => text::shown(other).into_owned(),
         };
         if self.text("phase") == "closed" {
@@ -148,6 +157,23 @@ impl Record {
             }
         }
         told
+    }
+
+    fn shown(&self, name: &str) -> String {
+        text::shown(self.text(name)).into_owned()
+    }
+
+    /// On which ground.
+    fn basis(&self) -> String {
+        format!(": “{}”", self.shown("basis"))
+    }
+
+    /// What a hold is on.
+    fn held(&self) -> String {
+        match self.text("call") {
+            "" => "anything".to_owned(),
+            call => text::shown(call).into_owned(),
+        }
     }
 
     /// That nobody was asked to confirm, and why.

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use countersign::{ActorId, Advanced, Call, CallId, Descriptor, Engine, Identity, Phase, Refusal, Timestamp};
 
-use crate::cli::{Audit, Command};
+use crate::cli::Command;
 use crate::failure::Failure;
 use crate::people::People;
 use crate::reply::Reply;
-use crate::{call, decide, explain, grants, lists, show, tools, traces};
+use crate::{audit, call, decide, explain, grants, lists, show, tools, traces};
 
 /// How often a call that another process runs is looked at.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
@@ -87,11 +87,11 @@ impl Session {
             Command::Grants(args) => grants::grants(self, args).await,
             Command::Cancel(args) => decide::cancel(self, args).await,
             Command::Explain { call } => explain::explain(self, call).await,
-            Command::Audit(Audit::Log(args)) => lists::audit_log(self, args).await,
             Command::Traces(args) => {
                 let place = traces::place(None, &self.data);
                 traces::answer(place.as_deref(), &args)
             }
+            Command::Audit(args) => audit::answer(self, args).await,
             Command::Worker | Command::Demo => Err(Failure::usage("this command cannot be given here")),
         }
     }

@@ -9,6 +9,7 @@
 
 mod answer;
 mod decide;
+mod erase;
 mod event;
 mod execute;
 mod gating;
@@ -33,7 +34,7 @@ pub use open::{Opening, Release};
 pub use phase::{From, Outcome, Phase, Source, Vote};
 pub use seal::Seal;
 use seal::Told;
-pub use shadow::{Shadow, ShadowError};
+pub use shadow::{Shadow, ShadowError, may_follow};
 
 use crate::actor::ActingAgent;
 use crate::audit::Draft;

@@ -134,6 +134,7 @@ impl Trail<'_> {
                 fields,
                 blobs: vec![blob],
             }],
+            keeping: None,
             durability: Durability::Process,
         }
     }

@@ -522,6 +522,7 @@ fn opening_commit(
         directory: None,
         assumed_directory: Some(directory),
         records: step.record.clone().into_iter().chain(used).collect(),
+        keeping: None,
         durability: Durability::Disk,
     }
 }

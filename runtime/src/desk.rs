@@ -489,6 +489,7 @@ impl Inner {
                     fields,
                     blobs: Vec::new(),
                 }],
+                keeping: None,
                 durability: Durability::Disk,
             })
             .await?;

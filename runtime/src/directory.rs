@@ -170,6 +170,7 @@ impl DirectoryCache {
                 }),
                 assumed_directory: None,
                 records: vec![change(&stored, policy, &actors)],
+                keeping: None,
                 durability: Durability::Disk,
             };
             // Another process may load its policy at the same moment; then we look again.

@@ -21,6 +21,7 @@ use crate::directory::DirectoryCache;
 use crate::error::Error;
 use crate::invoke::States;
 use crate::lease::Leases;
+use crate::ledger::{Keeper, Signer, SigningKey};
 use crate::policy::Policy;
 use crate::registry::{Entry, Registry, Tier};
 use crate::store::{CallFilter, Store};
@@ -49,6 +50,7 @@ pub(crate) struct Inner {
     pub(crate) hints: broadcast::Sender<CallId>,
     /// Whether traces hold arguments and results.
     pub(crate) trace_content: bool,
+    pub(crate) keeper: Option<Keeper>,
 }
 
 /// Opens calls. Cheap to clone; all clones are the same engine.
@@ -131,6 +133,7 @@ pub struct EngineBuilder {
     worker: bool,
     lease: Duration,
     trace_content: bool,
+    key: Option<SigningKey>,
 }
 
 impl Engine {
@@ -146,6 +149,7 @@ impl Engine {
             worker: true,
             lease: LEASE,
             trace_content: false,
+            key: None,
         }
     }
 
@@ -289,16 +293,20 @@ impl Engine {
             .collect()
     }
 
-    /// Ends the background worker after it has finished what it had claimed.
+    /// Ends the background worker after it has finished what it had claimed, and signs the log.
     pub async fn stop(&self) -> Result<(), Error> {
         let running = self.running.lock().unwrap_or_else(PoisonError::into_inner).take();
-        match running {
+        let ended = match running {
             Some(Running { stop, task }) => {
                 let _ = stop.send(true);
                 task.await.unwrap_or(Ok(()))
             }
             None => Ok(()),
+        };
+        if let Some(keeper) = &self.inner.keeper {
+            keeper.stop().await?;
         }
+        ended
     }
 }
 
@@ -360,6 +368,13 @@ impl EngineBuilder {
         self
     }
 
+    /// The key that signs checkpoints of the audit log: every 256 entries, every minute with news, and at
+    /// [`Engine::stop`]. Without one, the log is not signed.
+    pub fn signing_key(mut self, key: SigningKey) -> Self {
+        self.key = Some(key);
+        self
+    }
+
     /// Checks that everything fits together, loads the policy and starts the worker. Must be called within
     /// a tokio runtime.
     ///
@@ -383,7 +398,16 @@ impl EngineBuilder {
         }
         let mut registry = self.registry;
         registry.set_tiers(&current.policy);
+        let keeper = self.key.map(|key| {
+            Keeper::start(Signer {
+                store: store.clone(),
+                tenant: self.tenant.clone(),
+                clock: self.clock.clone(),
+                key,
+            })
+        });
         let inner = Arc::new(Inner {
+            keeper,
             worker: WorkerId::new(millis(&*self.clock), random()),
             tenant: self.tenant,
             store,

@@ -41,6 +41,9 @@ pub enum Error {
     /// The store failed. What was acknowledged is still true.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The audit log could not be signed, read or checked.
+    #[error(transparent)]
+    Ledger(#[from] crate::ledger::LedgerError),
     /// The tools do not fit together.
     #[error(transparent)]
     Registry(#[from] RegistryError),

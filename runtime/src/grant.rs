@@ -238,6 +238,7 @@ impl Desk {
                 directory: None,
                 assumed_directory: Some(directory.revision),
                 records: vec![record],
+                keeping: None,
                 durability: Durability::Disk,
             };
             if let Committed::Done { .. } = inner.store.commit(commit).await? {

@@ -306,6 +306,8 @@ mod judge;
 #[cfg(feature = "runtime")]
 mod lease;
 #[cfg(feature = "runtime")]
+pub mod ledger;
+#[cfg(feature = "runtime")]
 pub mod policy;
 #[cfg(feature = "runtime")]
 pub mod registry;

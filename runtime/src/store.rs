@@ -6,6 +6,7 @@
 
 #[cfg(any(test, feature = "testing"))]
 pub mod conformance;
+mod keeping;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 
@@ -18,6 +19,9 @@ use countersign_core::id::{ActorId, CallId, GrantId, RunId, TenantId, ToolName};
 use countersign_core::time::Timestamp;
 use tokio::sync::watch;
 
+pub use keeping::{CheckpointRow, Keeping};
+#[cfg(feature = "sqlite")]
+pub(crate) use sqlite::read_only;
 #[cfg(feature = "sqlite")]
 pub use sqlite::{Sqlite, Stats};
 
@@ -43,6 +47,7 @@ pub use sqlite::{Sqlite, Stats};
 ///     directory: None,
 ///     assumed_directory: None,
 ///     records: vec![Draft { call: None, fields, blobs: Vec::new() }],
+///     keeping: None,
 ///     durability: Durability::Disk,
 /// };
 /// let store = Sqlite::in_memory()?;
@@ -75,6 +80,8 @@ pub struct Commit {
     pub assumed_directory: Option<u64>,
     /// What happened, in order; appended to the tenant's log.
     pub records: Vec<Draft>,
+    /// What is done to the data beside calls and records.
+    pub keeping: Option<Keeping>,
     /// Whether to wait until it is on the disk.
     pub durability: Durability,
 }
@@ -569,6 +576,12 @@ pub trait Store: Send + Sync + 'static {
 
     /// The head of the log.
     async fn head(&self, tenant: &TenantId) -> Result<Frontier, StoreError>;
+
+    /// The checkpoint of the most entries.
+    async fn last_checkpoint(&self, tenant: &TenantId) -> Result<Option<CheckpointRow>, StoreError>;
+
+    /// What must not be erased: calls, or everything (none).
+    async fn holds(&self, tenant: &TenantId) -> Result<Vec<Option<CallId>>, StoreError>;
 
     /// A number that changes when anybody, also another process, has committed. A hint to look again.
     ///

@@ -160,6 +160,7 @@ impl Inner {
                 directory: None,
                 assumed_directory: Some(directory.revision),
                 records: record.into_iter().chain(change.map(|it| it.record)).collect(),
+                keeping: None,
                 durability: Durability::Disk,
             };
             if let Committed::Done { .. } = self.store.commit(commit).await? {

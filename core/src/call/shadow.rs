@@ -214,6 +214,20 @@ fn precondition(kind: &str) -> Option<(&'static [&'static str], Changes)> {
     })
 }
 
+/// Whether a record of this kind can follow in this phase, which is empty before the first one; none if a
+/// call has no records of this kind.
+///
+/// ```
+/// use countersign_core::call::may_follow;
+///
+/// assert_eq!(may_follow("call.confirmed", "confirm"), Some(true));
+/// assert_eq!(may_follow("call.claimed", "approve"), Some(false));
+/// assert_eq!(may_follow("policy.changed", ""), None);
+/// ```
+pub fn may_follow(kind: &str, phase: &str) -> Option<bool> {
+    precondition(kind).map(|(phases, _)| phases.contains(&phase))
+}
+
 impl Call {
     /// What the records of this call must say.
     pub fn shadow(&self) -> Shadow {

@@ -6,9 +6,12 @@
 
 mod cycle;
 mod dispatch;
+#[path = "../../tests/engine/history.rs"]
+mod history;
 mod registry;
+mod verify;
 
 use criterion::{criterion_group, criterion_main};
 
-criterion_group!(benches, dispatch::all, registry::all, cycle::all);
+criterion_group!(benches, dispatch::all, registry::all, cycle::all, verify::all);
 criterion_main!(benches);

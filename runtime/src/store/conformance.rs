@@ -4,6 +4,7 @@
 //! and says what it expected. Durability is not checked here: it needs a process to kill.
 
 mod grants;
+mod keeping;
 mod lists;
 
 use std::sync::Arc;
@@ -47,6 +48,8 @@ pub async fn conformance(store: Arc<dyn Store>) {
     one_of_many_wins_each_version(&store).await;
     a_dropped_wait_loses_nothing(&store).await;
     commits_are_noticed(&*store).await;
+    keeping::the_last_checkpoint_is_the_longest(&*store).await;
+    keeping::what_is_held_is_not_erased(&*store).await;
 }
 
 /// A tenant for one check or test.
@@ -75,6 +78,7 @@ pub fn empty(tenant: &TenantId) -> Commit {
         directory: None,
         assumed_directory: None,
         records: Vec::new(),
+        keeping: None,
         durability: Durability::Disk,
     }
 }

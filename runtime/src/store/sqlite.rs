@@ -10,6 +10,7 @@
 
 mod error;
 mod grant;
+mod keep;
 mod open;
 mod pen;
 mod read;
@@ -32,9 +33,10 @@ use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{
-    CallFilter, CallRow, Commit, Committed, Directory, EntryRow, GrantFilter, GrantRow, RunRow, Store,
-    StoreError,
+    CallFilter, CallRow, CheckpointRow, Commit, Committed, Directory, EntryRow, GrantFilter, GrantRow,
+    RunRow, Store, StoreError,
 };
+pub(crate) use open::reader as read_only;
 use pen::{Job, Pen};
 use read::Readers;
 use write::Writer;
@@ -380,6 +382,18 @@ impl Store for Sqlite {
     async fn head(&self, tenant: &TenantId) -> Result<Frontier, StoreError> {
         let tenant = tenant.clone();
         self.look_up(move |connection| read::head(connection, &tenant))
+            .await
+    }
+
+    async fn last_checkpoint(&self, tenant: &TenantId) -> Result<Option<CheckpointRow>, StoreError> {
+        let tenant = tenant.clone();
+        self.look_up(move |connection| keep::last_checkpoint(connection, &tenant))
+            .await
+    }
+
+    async fn holds(&self, tenant: &TenantId) -> Result<Vec<Option<CallId>>, StoreError> {
+        let tenant = tenant.clone();
+        self.look_up(move |connection| keep::holds(connection, &tenant))
             .await
     }
 

@@ -125,6 +125,7 @@ pub(crate) async fn check(
     because: &str,
 ) {
     let world = World::new::<All>().await;
+    world.spoil();
     let (bad, good) = (standing(&world, phase).await, standing(&world, "cleared").await);
     let other = standing(&world, phase).await;
     damage(&raw(&world), &bad, &other);
@@ -352,6 +353,7 @@ async fn an_external_call_moved_past_its_gates_takes_no_report() {
 #[tokio::test]
 async fn an_agent_that_is_taken_out_of_the_row() {
     let world = World::new::<All>().await;
+    world.spoil();
     let (alice, bot) = (who("alice"), who("bot"));
     let called = world
         .engine

@@ -2,17 +2,22 @@
 #![allow(clippy::unused_async, reason = "async tools are what is tested")]
 
 mod combinations;
+mod contradictions;
 mod crash;
 mod crowd;
 mod damage;
 mod damage_beside_the_seal;
 mod disk;
+mod example;
 mod fatigue;
 mod faults;
 mod flows;
 mod grants;
+mod history;
 mod inplace;
 mod killed;
+mod ledger;
+mod mutations;
 mod process;
 mod races;
 mod redeploy;

@@ -81,6 +81,7 @@ async fn beside(world: &World, policy: &str) -> Engine {
     World::at::<ship>(world.dir.clone(), world.clock.clone(), policy)
         .await
         .engine
+        .clone()
 }
 
 /// An engine on the world's file that is interrupted once.

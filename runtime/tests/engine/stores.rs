@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use countersign::core::audit::{Blob, Frontier};
 use countersign::core::id::TenantId;
 use countersign::store::{
-    CallFilter, CallRow, Commit, Committed, Directory, EntryRow, GrantFilter, GrantRow, RunRow, Sqlite,
-    Store, StoreError,
+    CallFilter, CallRow, CheckpointRow, Commit, Committed, Directory, EntryRow, GrantFilter, GrantRow,
+    RunRow, Sqlite, Store, StoreError,
 };
 use countersign::{CallId, Digest, GrantId, RunId};
 
@@ -141,6 +141,16 @@ impl<G: Guard> Store for Guarded<G> {
         let found = self.store.head(tenant).await?;
         self.guard.was_read().await?;
         Ok(found)
+    }
+
+    async fn last_checkpoint(&self, tenant: &TenantId) -> Result<Option<CheckpointRow>, StoreError> {
+        self.guard.read("last_checkpoint").await?;
+        self.store.last_checkpoint(tenant).await
+    }
+
+    async fn holds(&self, tenant: &TenantId) -> Result<Vec<Option<CallId>>, StoreError> {
+        self.guard.read("holds").await?;
+        self.store.holds(tenant).await
     }
 
     async fn generation(&self) -> Result<u64, StoreError> {

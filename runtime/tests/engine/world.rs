@@ -1,8 +1,10 @@
 //! Tools that count their effects, and an engine on a file.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use countersign::ledger::{Request, SqliteLog, verify};
 use countersign::prelude::*;
 use countersign::store::Sqlite;
 use countersign::testing::TestClock;
@@ -46,6 +48,8 @@ pub(crate) struct World {
     pub(crate) clock: TestClock,
     pub(crate) effects: Effects,
     pub(crate) dir: Arc<TempDir>,
+    /// Whether somebody has edited it.
+    spoilt: AtomicBool,
 }
 
 impl World {
@@ -71,7 +75,13 @@ impl World {
             clock,
             effects,
             dir,
+            spoilt: AtomicBool::new(false),
         }
+    }
+
+    /// Somebody edits this world: its log may tell what cannot have happened.
+    pub(crate) fn spoil(&self) {
+        self.spoilt.store(true, Ordering::Relaxed);
     }
 
     pub(crate) async fn open(&self, tool: &str, arguments: &str, by: &str) -> Call {
@@ -104,6 +114,22 @@ impl World {
 
     pub(crate) fn later(&self, hours: u64) {
         self.clock.advance(Duration::from_secs(hours * 3600));
+    }
+}
+
+/// Whatever happened in it, a world leaves a log that makes sense.
+impl Drop for World {
+    fn drop(&mut self) {
+        if std::thread::panicking() || self.spoilt.load(Ordering::Relaxed) {
+            return;
+        }
+        let path = self.dir.path().join("countersign.db");
+        let source = SqliteLog::open(path, self.engine.tenant());
+        let report = source.and_then(|mut it| verify(&mut it, &Request::default()));
+        match report {
+            Ok(report) => assert_eq!(report.findings, []),
+            Err(error) => panic!("the log cannot be verified: {error}"),
+        }
     }
 }
 

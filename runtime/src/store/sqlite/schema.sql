@@ -112,6 +112,13 @@ CREATE TABLE audit_checkpoint (
     PRIMARY KEY (log_id, size)
 ) STRICT, WITHOUT ROWID;
 
+-- What must not be erased: a call, or everything where `subject` is empty.
+CREATE TABLE audit_hold (
+    log_id  TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    PRIMARY KEY (log_id, subject)
+) STRICT, WITHOUT ROWID;
+
 -- Fences against accident, not a proof: whoever owns the file can drop them. The checkpoints prove.
 CREATE TRIGGER audit_entry_is_never_updated BEFORE UPDATE ON audit_entry BEGIN
     SELECT raise(ABORT, 'audit_entry is append-only: an entry is never changed; record a new one');

@@ -15,8 +15,10 @@ use countersign_core::id::TenantId;
 use countersign_core::time::Timestamp;
 use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
 
-use super::{Pulse, error, grant, open, read};
-use crate::store::{CallRow, CallWrite, Commit, Committed, DirectoryWrite, Durability, RunRow, StoreError};
+use super::{Pulse, error, grant, keep, open, read};
+use crate::store::{
+    CallRow, CallWrite, Commit, Committed, DirectoryWrite, Durability, Keeping, RunRow, StoreError,
+};
 
 /// How a commit ended, or why it did not.
 pub(super) type Answer = Result<Committed, StoreError>;
@@ -144,6 +146,12 @@ impl Writer {
         let results = write_all(&connection, commits).map_err(|error| undo(Undone::Statement(error)))?;
         let changed = connection.total_changes() != before;
         execute(&connection, "COMMIT").map_err(|error| undo(Undone::NotCommitted(error)))?;
+        if commits
+            .iter()
+            .any(|it| matches!(it.keeping, Some(Keeping::Erase { .. })))
+        {
+            keep::forget(&connection);
+        }
         drop(connection);
         let done = results
             .iter()
@@ -257,6 +265,9 @@ fn write<'a>(
     if let Some(directory) = &commit.directory {
         write_directory(connection, tenant, directory)?;
     }
+    if let Some(keeping) = &commit.keeping {
+        keep::write(connection, tenant, keeping)?;
+    }
     for (draft, entry) in commit.records.iter().zip(&entries) {
         for blob in &draft.blobs {
             write_blob(connection, tenant, blob)?;
@@ -326,6 +337,11 @@ fn as_assumed(connection: &Connection, commit: &Commit) -> Result<bool, Refused>
         {
             return Ok(false);
         }
+    }
+    if let Some(keeping) = &commit.keeping
+        && !keep::is_allowed(connection, &commit.tenant, keeping)?
+    {
+        return Ok(false);
     }
     if let Some(run) = &commit.run {
         let taken = connection

@@ -1,0 +1,8 @@
+//! The `countersign` program: decisions, lists and the audit log of any data directory, without its tools.
+
+use std::process::ExitCode;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    countersign_app::App::guest("countersign").main().await
+}

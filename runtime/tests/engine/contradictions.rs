@@ -1,0 +1,221 @@
+//! Histories whose every hash fits and which cannot have happened.
+
+use countersign::core::audit::{Draft, Frontier};
+use countersign::ledger::{MemoryLog, Request, StoredHead, Verdict, verify};
+use countersign::{TenantId, Timestamp};
+use serde_json::{Map, Value, json};
+
+use crate::history::{engine, entries, story};
+
+type Entry = Map<String, Value>;
+
+/// An honest history: one call approved by two and paid, one rejected, one only on record.
+async fn honest() -> Vec<Entry> {
+    let dir = tempfile::tempdir().unwrap();
+    let engine = engine(dir.path()).await;
+    story(&engine).await;
+    let rows = entries(&engine).await;
+    rows.iter()
+        .map(|it| serde_json::from_str(&it.text).unwrap())
+        .collect()
+}
+
+/// A log of these entries as whoever owns the database would write it: numbers, leaves and head fit.
+fn written(entries: &[Entry]) -> MemoryLog {
+    let mut log = MemoryLog::default();
+    let mut head = Frontier::default();
+    for fields in entries {
+        let time: Timestamp = fields["time"].as_str().unwrap().parse().unwrap();
+        let draft = Draft {
+            call: None,
+            fields: fields.clone(),
+            blobs: Vec::new(),
+        };
+        let entry = draft.entry(&TenantId::default(), head.size(), time).unwrap();
+        let seq = i64::try_from(head.size()).unwrap();
+        head.append(entry.leaf);
+        log.rows
+            .push((seq, entry.leaf.bytes().to_vec(), entry.text.into_bytes()));
+    }
+    log.head = Some(StoredHead {
+        size: i64::try_from(head.size()).unwrap(),
+        frontier: head.bytes(),
+    });
+    log
+}
+
+/// The place of the `nth` entry of this kind.
+fn place(entries: &[Entry], kind: &str, nth: usize) -> usize {
+    let mut found = entries.iter().enumerate().filter(|(_, it)| it["kind"] == kind);
+    found.nth(nth).unwrap_or_else(|| panic!("no {kind}")).0
+}
+
+#[track_caller]
+fn refused(entries: &[Entry], at: usize, why: &str) {
+    let report = verify(&mut written(entries), &Request::default()).unwrap();
+    assert_eq!(report.verdict, Verdict::Tampered, "{why}");
+    let first = &report.findings[0];
+    assert!(first.what.contains(why), "{why}: {}", first.what);
+    assert_eq!(
+        (first.seq, first.exact),
+        (u64::try_from(at).unwrap(), true),
+        "{}",
+        first.what
+    );
+}
+
+#[tokio::test]
+async fn an_honest_history_makes_sense() {
+    let report = verify(&mut written(&honest().await), &Request::default()).unwrap();
+    assert_eq!((report.verdict, report.findings), (Verdict::Ok, Vec::new()));
+    assert_eq!((report.open, report.interrupted), (0, 0));
+}
+
+#[tokio::test]
+async fn what_needs_decisions_does_not_run_without_them() {
+    let honest = honest().await;
+    let without = |kind: &str, nth: usize| {
+        let mut entries = honest.clone();
+        entries.remove(place(&honest, kind, nth));
+        entries
+    };
+    let first_approval = place(&honest, "call.approved", 0);
+    let second_approval = place(&honest, "call.approved", 1);
+    refused(
+        &without("call.confirmed", 0),
+        first_approval - 1,
+        "does not follow",
+    );
+    refused(
+        &without("call.approved", 0),
+        second_approval - 1,
+        "1 of 2 approvals",
+    );
+    refused(&without("call.approved", 1), second_approval, "does not follow");
+    refused(
+        &without("call.claimed", 0),
+        place(&honest, "call.returned", 0) - 1,
+        "does not follow",
+    );
+    refused(
+        &without("call.opened", 0),
+        place(&honest, "call.confirmed", 0) - 1,
+        "was not opened",
+    );
+    refused(
+        &without("audited.started", 0),
+        place(&honest, "audited.returned", 0) - 1,
+        "was not started",
+    );
+
+    // The phases are made to fit, and the gate is still missing.
+    let mut cleared = honest.clone();
+    cleared[place(&honest, "call.opened", 0)]["phase"] = "cleared".into();
+    refused(&cleared, place(&honest, "call.opened", 0), "did not confirm");
+    let mut cleared = honest.clone();
+    cleared[place(&honest, "call.confirmed", 0)]["phase"] = "cleared".into();
+    refused(&cleared, place(&honest, "call.confirmed", 0), "0 of 2 approvals");
+    // Approvals of something else than what runs.
+    let mut resealed = honest.clone();
+    let other = "0".repeat(64);
+    resealed[second_approval]["seal"] = other.clone().into();
+    refused(&resealed, second_approval, "did not confirm");
+}
+
+#[tokio::test]
+async fn nobody_decides_who_may_not() {
+    let honest = honest().await;
+    let with = |kind: &str, nth: usize, change: &dyn Fn(&mut Entry)| {
+        let mut entries = honest.clone();
+        change(&mut entries[place(&honest, kind, nth)]);
+        entries
+    };
+    let by = |id: &'static str| move |it: &mut Entry| it["actor"]["id"] = id.into();
+    let approved = place(&honest, "call.approved", 1);
+    refused(
+        &with("call.approved", 1, &by("alice")),
+        approved,
+        "their own call",
+    );
+    refused(&with("call.approved", 1, &by("bob")), approved, "counts once");
+    let agent = |it: &mut Entry| it["actor"]["kind"] = "agent".into();
+    refused(&with("call.approved", 1, &agent), approved, "is not a person");
+    let confirmed = place(&honest, "call.confirmed", 0);
+    refused(
+        &with("call.confirmed", 0, &by("bob")),
+        confirmed,
+        "is not its requester",
+    );
+    let gate = |it: &mut Entry| it["gate"] = 3.into();
+    refused(
+        &with("call.approved", 0, &gate),
+        place(&honest, "call.approved", 0),
+        "for no gate",
+    );
+    let requester = |it: &mut Entry| it["requester"] = "mallory".into();
+    refused(
+        &with("call.claimed", 0, &requester),
+        place(&honest, "call.claimed", 0),
+        "somebody else's",
+    );
+
+    // The agent that made the call, and its owner.
+    let mut owned = honest.clone();
+    for entry in &mut owned {
+        if entry["kind"].as_str().is_some_and(|it| it.starts_with("call.")) {
+            entry.insert("agent".to_owned(), json!({"id": "bot", "owner": "erin"}));
+        }
+    }
+    refused(&owned, approved, "their own call");
+}
+
+#[tokio::test]
+async fn one_claim_has_one_end() {
+    let honest = honest().await;
+    let again = |kind: &str| {
+        let mut entries = honest.clone();
+        let at = place(&honest, kind, 0);
+        entries.insert(at + 1, honest[at].clone());
+        (entries, at + 1)
+    };
+    for kind in [
+        "call.opened",
+        "call.claimed",
+        "call.returned",
+        "audited.started",
+        "audited.returned",
+    ] {
+        let (entries, at) = again(kind);
+        let report = verify(&mut written(&entries), &Request::default()).unwrap();
+        assert_eq!(report.first_bad(), Some(u64::try_from(at).unwrap()), "{kind}");
+    }
+    let mut skipped = honest.clone();
+    let at = place(&honest, "call.claimed", 0);
+    skipped[at]["claim"]["number"] = 2.into();
+    refused(&skipped, at, "does not follow the one before");
+    let mut early = honest.clone();
+    let at = place(&honest, "call.returned", 0);
+    early[at]["time"] = "1970-01-01T00:00:00.000Z".into();
+    refused(&early, at, "before that of the entry before it");
+    let mut unknown = honest.clone();
+    unknown[at]["kind"] = "call.blessed".into();
+    refused(&unknown, at, "no kind of record");
+    let mut newer = honest.clone();
+    newer[at]["log"] = "elsewhere".into();
+    assert_eq!(
+        verify(&mut written(&newer), &Request::default()).unwrap().verdict,
+        Verdict::Ok,
+        "set by the log"
+    );
+}
+
+#[tokio::test]
+async fn a_missing_end_is_an_interruption() {
+    let mut entries = honest().await;
+    entries.truncate(place(&entries, "audited.returned", 0));
+    let at = place(&entries, "call.returned", 0);
+    entries.remove(at);
+    let report = verify(&mut written(&entries), &Request::default()).unwrap();
+    assert_eq!((report.verdict, report.findings), (Verdict::Ok, Vec::new()));
+    assert_eq!((report.open, report.interrupted), (1, 2));
+}
