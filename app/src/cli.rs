@@ -1,6 +1,7 @@
 //! The words of the command line. What they do is in the modules beside.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use countersign::core::grant::Span;
@@ -22,6 +23,9 @@ pub(crate) struct Cli {
     /// Answer in JSON, one object on one line
     #[arg(long, global = true)]
     pub(crate) json: bool,
+    /// Where traces are kept, DIR/traces.sqlite unless said; `off` keeps none
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) traces: Option<PathBuf>,
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
 }
@@ -56,6 +60,8 @@ pub(crate) enum Command {
         after_help = "Exit codes: 0 ok, 1 tampered, 2 incomplete, 3 it could not be found out or done, 21 refused."
     )]
     Audit(Audit),
+    /// List what ran and what waited, for how long, the newest first
+    Traces(TracesArgs),
     /// Run what is cleared, until stopped
     Worker,
     /// Play a story with every kind of gate
@@ -360,6 +366,34 @@ pub(crate) struct LogArgs {
     /// At most this many
     #[arg(long, default_value_t = 100, value_parser = page())]
     pub(crate) limit: u16,
+}
+
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct TracesArgs {
+    #[command(subcommand)]
+    pub(crate) what: Option<TracesCommand>,
+    /// Go on after the trace of this call, the `next` of the page before
+    #[arg(long, value_name = "CALL")]
+    pub(crate) after: Option<CallId>,
+    /// At most this many
+    #[arg(long, default_value_t = 50, value_parser = page())]
+    pub(crate) limit: u16,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TracesCommand {
+    /// Show all spans of a call, those of the tools it called too
+    Show {
+        /// The call
+        call: CallId,
+    },
+    /// Delete old spans
+    Prune {
+        /// How old: 30d, 12h
+        #[arg(long, value_name = "AGE", default_value = "30d", value_parser = humantime::parse_duration)]
+        older_than: Duration,
+    },
 }
 
 /// One page: 1 to 1000.

@@ -47,6 +47,7 @@ mod stage;
 mod tests;
 mod text;
 mod tools;
+mod traces;
 
 use std::ffi::OsString;
 use std::io::{IsTerminal, Write};
@@ -81,6 +82,7 @@ pub struct App {
     provided: Vec<Provide>,
     story: Option<Story>,
     effects: Option<Effects>,
+    trace_content: bool,
     /// Whether this program has no tools of its own and works on what others have written.
     guest: bool,
 }
@@ -95,6 +97,7 @@ impl App {
             provided: Vec::new(),
             story: None,
             effects: None,
+            trace_content: false,
             guest: false,
         }
     }
@@ -157,6 +160,13 @@ impl App {
         self
     }
 
+    /// Whether traces hold arguments, results and the words of errors; no unless said. `#[arg(secret)]` values
+    /// are replaced even then.
+    pub fn trace_content(mut self, content: bool) -> Self {
+        self.trace_content = content;
+        self
+    }
+
     /// Answers the command line of this process. The code says how it ended; see `docs/cli.md`.
     pub async fn main(self) -> ExitCode {
         let mut words: Vec<OsString> = std::env::args_os().collect();
@@ -177,20 +187,21 @@ impl App {
             }
         };
         let json = cli.json;
-        // What a worker cannot run, it says in its log; nobody else would tell.
-        let log = tracing_subscriber::fmt().with_max_level(tracing_subscriber::filter::LevelFilter::WARN);
-        // A program that has set its own up keeps it.
-        let _ = log
-            .with_writer(std::io::stderr)
-            .with_ansi(false)
-            .with_target(false)
-            .without_time()
-            .try_init();
-        match Box::pin(self.answered(cli)).await {
+        let place = traces::place(cli.traces.as_deref(), &self.data(&cli));
+        let listening = traces::listen(place, &self.name);
+        let answered = Box::pin(self.answered(cli)).await;
+        listening.flush();
+        match answered {
             Ok(code) => ExitCode::from(code),
             Err(failure) if audit => failure.of_audit().told(json),
             Err(failure) => failure.told(json),
         }
+    }
+
+    /// The data directory.
+    fn data(&self, cli: &Cli) -> PathBuf {
+        let usual = || PathBuf::from(format!("{}-data", self.name));
+        cli.data.clone().unwrap_or_else(usual)
     }
 
     async fn answered(mut self, cli: Cli) -> Result<u8, Failure> {
@@ -198,10 +209,8 @@ impl App {
             Some(registry) => registry,
             None => Registry::from_inventory().map_err(countersign::Error::from)?,
         };
-        let data = cli
-            .data
-            .clone()
-            .unwrap_or_else(|| PathBuf::from(format!("{}-data", self.name)));
+        let data = self.data(&cli);
+        let place = traces::place(cli.traces.as_deref(), &data);
         self.is_possible(cli.command.as_ref(), &data)?;
         let command = match cli.command {
             Some(cli::Command::Audit(cli::Audit::Verify(args))) => {
@@ -209,6 +218,9 @@ impl App {
             }
             Some(cli::Command::Tools(args)) if args.needs_no_store() => {
                 return say(&tools::offline(&registry, &args)?, cli.json);
+            }
+            Some(cli::Command::Traces(args)) => {
+                return say(&traces::answer(place.as_deref(), &args)?, cli.json);
             }
             Some(cli::Command::Demo) => None,
             None if !is_interactive() => None,
@@ -274,6 +286,7 @@ impl App {
             .store(store)
             .signing_key(key)
             .registry(registry)
+            .trace_content(self.trace_content)
             .worker(false);
         if let Some(text) = &self.policy {
             builder = builder.policy(Policy::parse(text).map_err(countersign::Error::from)?);

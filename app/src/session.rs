@@ -9,7 +9,7 @@ use crate::cli::Command;
 use crate::failure::Failure;
 use crate::people::People;
 use crate::reply::Reply;
-use crate::{audit, call, decide, explain, grants, lists, show, tools};
+use crate::{audit, call, decide, explain, grants, lists, show, tools, traces};
 
 /// How often a call that another process runs is looked at.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
@@ -87,6 +87,10 @@ impl Session {
             Command::Grants(args) => grants::grants(self, args).await,
             Command::Cancel(args) => decide::cancel(self, args).await,
             Command::Explain { call } => explain::explain(self, call).await,
+            Command::Traces(args) => {
+                let place = traces::place(None, &self.data);
+                traces::answer(place.as_deref(), &args)
+            }
             Command::Audit(args) => audit::answer(self, args).await,
             Command::Worker | Command::Demo => Err(Failure::usage("this command cannot be given here")),
         }

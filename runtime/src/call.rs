@@ -29,6 +29,7 @@ use crate::judge::{can_be_met, judge, release};
 use crate::registry::{Entry, Tier};
 use crate::run::Run;
 use crate::store::{CallRow, CallWrite, Commit, Committed, Durability};
+use crate::trace;
 use crate::turn::{Loaded, row};
 
 /// The arguments of a call: JSON text, or a value.
@@ -285,7 +286,17 @@ impl Future for CallFuture<'_> {
                 let State::InPlace { entry, call } = std::mem::replace(&mut self.0, State::Gone) else {
                     return Poll::Pending;
                 };
-                Poll::Ready(in_place(entry, &call))
+                // Nobody listening is the usual case, and must cost nothing.
+                let traced = if trace::is_on() {
+                    traced(entry, &call)
+                } else {
+                    None
+                };
+                let called = in_place(entry, &call, traced.as_ref().map(|it| it.id));
+                if let Some(traced) = traced {
+                    traced.end(&called);
+                }
+                Poll::Ready(called)
             }
             // Polled after it was ready; a future may do anything then but harm.
             State::Gone => Poll::Pending,
@@ -317,7 +328,12 @@ fn anonymous() -> ActorId {
     ActorId::new("anonymous").unwrap_or_else(|_| unreachable!("a constant name"))
 }
 
-fn in_place(entry: &Entry, call: &CallBuilder<'_>) -> Result<Called, Error> {
+#[cold]
+fn traced(entry: &Entry, call: &CallBuilder<'_>) -> Option<Box<trace::Entered>> {
+    trace::Execution::enter(&call.engine.inner, entry, &call.arguments.0)
+}
+
+fn in_place(entry: &Entry, call: &CallBuilder<'_>, id: Option<CallId>) -> Result<Called, Error> {
     let Body::Sync(body) = entry.definition().body else {
         return Err(call.unknown());
     };
@@ -326,7 +342,7 @@ fn in_place(entry: &Entry, call: &CallBuilder<'_>) -> Result<Called, Error> {
     let scope = InPlace {
         inner: &call.engine.inner,
         by: call.by.map(Identity::id),
-        id: None,
+        id,
     };
     match invoke::run_in_place(|| body(text, &scope)) {
         Ok(said) => returned(said),
@@ -444,6 +460,7 @@ async fn gated(entry: &Entry, call: CallBuilder<'_>) -> Result<Called, Error> {
         }
         refresh = true;
     };
+    trace::opened(&opened);
     let id = *opened.id();
     match opened.phase() {
         Phase::Closed { outcome } => Ok(Called::Done(outcome.clone())),

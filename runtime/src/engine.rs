@@ -48,6 +48,8 @@ pub(crate) struct Inner {
     pub(crate) leases: Leases,
     pub(crate) recent: Recent,
     pub(crate) hints: broadcast::Sender<CallId>,
+    /// Whether traces hold arguments and results.
+    pub(crate) trace_content: bool,
     pub(crate) keeper: Option<Keeper>,
 }
 
@@ -130,6 +132,7 @@ pub struct EngineBuilder {
     policy: Option<Policy>,
     worker: bool,
     lease: Duration,
+    trace_content: bool,
     key: Option<SigningKey>,
 }
 
@@ -145,6 +148,7 @@ impl Engine {
             policy: None,
             worker: true,
             lease: LEASE,
+            trace_content: false,
             key: None,
         }
     }
@@ -357,6 +361,13 @@ impl EngineBuilder {
         self
     }
 
+    /// Whether traces hold arguments, results and the words of errors; no unless said. `#[arg(secret)]` values
+    /// are replaced even then. See [`trace`](crate::trace).
+    pub fn trace_content(mut self, content: bool) -> Self {
+        self.trace_content = content;
+        self
+    }
+
     /// The key that signs checkpoints of the audit log: every 256 entries, every minute with news, and at
     /// [`Engine::stop`]. Without one, the log is not signed.
     pub fn signing_key(mut self, key: SigningKey) -> Self {
@@ -408,6 +419,7 @@ impl EngineBuilder {
             leases: Leases::default(),
             recent: Recent::default(),
             hints: broadcast::channel(HINTS).0,
+            trace_content: self.trace_content,
         });
         let running = self.worker.then(|| {
             let (stop, stopped) = watch::channel(false);

@@ -18,6 +18,7 @@ use crate::call::InPlace;
 use crate::engine::Inner;
 use crate::error::Error;
 use crate::registry::Entry;
+use crate::trace::Execution;
 
 /// The longest result that is kept, in bytes.
 pub(crate) const MOST_OUTPUT: usize = 1024 * 1024;
@@ -97,7 +98,8 @@ pub(crate) async fn run(
             // Declared to return at once; what may block says `#[tool(blocking)]`.
             Body::Sync(body) => caught(|| body(&arguments, &scope)),
             Body::Blocking(body) => {
-                let work = move || caught(|| body(&arguments, &scope));
+                let span = tracing::Span::current();
+                let work = move || span.in_scope(|| caught(|| body(&arguments, &scope)));
                 let ended = tokio::task::spawn_blocking(work).await;
                 ended.unwrap_or_else(|_| Err(Panicked("the thread of the tool was ended".to_owned())))
             }
@@ -135,7 +137,9 @@ pub(crate) async fn run_now(
     };
     let limit = entry.descriptor().timeout;
     // What the arguments lack is the caller's to know, and is no end of a call.
-    match run(entry.definition(), arguments.to_owned(), scope, limit).await {
+    let traced = Execution::in_place(inner, entry, arguments, id);
+    let running = run(entry.definition(), arguments.to_owned(), scope, limit);
+    match Execution::watch(traced, running).await {
         Ended::Returned(result) => Ok(Outcome::Returned {
             result,
             source: Source::Tool,

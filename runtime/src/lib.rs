@@ -76,6 +76,8 @@
 //! |---|---|
 //! | `sqlite` (default) | the embedded store, and `runtime` |
 //! | `runtime` | the engine; a crate that only declares tools does without |
+//! | `traces` | the engine's spans in a file of their own: [`trace::Recorder`], [`trace::TraceFile`] |
+//! | `otlp` | the same spans sent to an OpenTelemetry collector: [`trace::Otlp`] |
 //! | `testing` | `bypass_gates` on every tool, and the module of that name; never in what is deployed |
 
 // Code generated in this crate's own tests names it as everybody else does.
@@ -317,6 +319,8 @@ pub mod schema;
 pub mod store;
 #[cfg(all(feature = "runtime", feature = "testing"))]
 pub mod testing;
+#[cfg(feature = "runtime")]
+pub mod trace;
 #[cfg(feature = "runtime")]
 mod turn;
 #[cfg(feature = "runtime")]

@@ -14,6 +14,7 @@ use crate::error::Error;
 use crate::grant;
 use crate::identity::Identity;
 use crate::store::{CallRow, CallWrite, Commit, Committed, Durability};
+use crate::trace;
 
 /// How often a commit may lose against others before something must be wrong.
 const MOST_TRIES: usize = 10_000;
@@ -145,6 +146,7 @@ impl Inner {
                 return Ok(Turned { loaded, answer });
             }
             let row = Arc::new(row(&call, loaded.row.version + 1));
+            let traced = trace::step(record.as_ref());
             let commit = Commit {
                 tenant: self.tenant.clone(),
                 time: now,
@@ -162,6 +164,9 @@ impl Inner {
                 durability: Durability::Disk,
             };
             if let Committed::Done { .. } = self.store.commit(commit).await? {
+                if let Some(step) = traced {
+                    trace::moved(&loaded.call, &call, &step, now);
+                }
                 let loaded = Loaded { call, row };
                 self.recent.put(&loaded);
                 return Ok(Turned { loaded, answer });

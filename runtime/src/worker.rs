@@ -24,6 +24,7 @@ use crate::invoke::{self, Ended, OwnedScope};
 use crate::lease::Lease;
 use crate::registry::Entry;
 use crate::store::CallFilter;
+use crate::trace::Execution;
 use crate::turn::{Loaded, Move};
 
 /// How many calls one worker runs at once.
@@ -372,7 +373,9 @@ impl Worker {
         };
         let arguments = call.arguments().to_string();
         let lease = Lease::hold(&self.0, *call.id(), claim);
-        let ended = invoke::run(entry.definition(), arguments, scope, entry.descriptor().timeout).await;
+        let traced = Execution::gated(inner, entry, call).await;
+        let running = invoke::run(entry.definition(), arguments, scope, entry.descriptor().timeout);
+        let ended = Execution::watch(traced, running).await;
         drop(lease);
         let event = match ended {
             Ended::Returned(result) => Event::Returned { claim, result },

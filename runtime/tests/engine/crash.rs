@@ -78,7 +78,7 @@ impl Guard for Faulty {
 use countersign::store::Store as _;
 
 /// The life of a process: it opens a call and brings it on, and tries again what fails.
-async fn live(engine: &countersign::Engine, flow: Flow, acks: &Acks) {
+pub(crate) async fn live(engine: &countersign::Engine, flow: Flow, acks: &Acks) {
     let id = loop {
         if let Ok(id) = open(engine, flow).await {
             break id;

@@ -152,7 +152,7 @@ impl Flow {
     }
 
     /// What somebody says about what is asked; nothing where an operator must look.
-    fn said(self, asked: &Requirement) -> Option<(&'static str, Verdict)> {
+    pub(crate) fn said(self, asked: &Requirement) -> Option<(&'static str, Verdict)> {
         Some(match asked.kind {
             RequirementKind::UserInput => ("alice", Verdict::Fill(json!({"note": "by hand"}))),
             RequirementKind::Confirmation if asked.arguments.value()["n"] == 2 => {
@@ -203,7 +203,7 @@ impl Acks {
     }
 }
 
-const fn kind(verdict: &Verdict) -> &'static str {
+pub(crate) const fn kind(verdict: &Verdict) -> &'static str {
     match verdict {
         Verdict::Fill(_) => "call.filled",
         Verdict::Confirm => "call.confirmed",

@@ -19,6 +19,11 @@ pub(crate) trait Guard: Send + Sync + 'static {
     async fn read(&self, _what: &'static str) -> Result<(), StoreError> {
         Ok(())
     }
+
+    /// After it was read, before the engine gets it.
+    async fn was_read(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
 }
 
 /// A real store behind a guard.
@@ -35,7 +40,9 @@ impl<G: Guard> Store for Guarded<G> {
 
     async fn call(&self, tenant: &TenantId, id: CallId) -> Result<Option<CallRow>, StoreError> {
         self.guard.read("call").await?;
-        self.store.call(tenant, id).await
+        let found = self.store.call(tenant, id).await?;
+        self.guard.was_read().await?;
+        Ok(found)
     }
 
     async fn calls(
@@ -46,7 +53,9 @@ impl<G: Guard> Store for Guarded<G> {
         limit: usize,
     ) -> Result<Vec<CallRow>, StoreError> {
         self.guard.read("calls").await?;
-        self.store.calls(tenant, filter, after, limit).await
+        let found = self.store.calls(tenant, filter, after, limit).await?;
+        self.guard.was_read().await?;
+        Ok(found)
     }
 
     async fn count(&self, tenant: &TenantId, topic: &str, most: usize) -> Result<usize, StoreError> {
@@ -72,7 +81,9 @@ impl<G: Guard> Store for Guarded<G> {
 
     async fn run(&self, tenant: &TenantId, id: RunId) -> Result<Option<RunRow>, StoreError> {
         self.guard.read("run").await?;
-        self.store.run(tenant, id).await
+        let found = self.store.run(tenant, id).await?;
+        self.guard.was_read().await?;
+        Ok(found)
     }
 
     async fn runs(
@@ -82,12 +93,16 @@ impl<G: Guard> Store for Guarded<G> {
         limit: usize,
     ) -> Result<Vec<RunRow>, StoreError> {
         self.guard.read("runs").await?;
-        self.store.runs(tenant, before, limit).await
+        let found = self.store.runs(tenant, before, limit).await?;
+        self.guard.was_read().await?;
+        Ok(found)
     }
 
     async fn descriptor(&self, digest: &Digest) -> Result<Option<String>, StoreError> {
         self.guard.read("descriptor").await?;
-        self.store.descriptor(digest).await
+        let found = self.store.descriptor(digest).await?;
+        self.guard.was_read().await?;
+        Ok(found)
     }
 
     async fn directory(
@@ -96,7 +111,9 @@ impl<G: Guard> Store for Guarded<G> {
         known: Option<u64>,
     ) -> Result<Option<Directory>, StoreError> {
         self.guard.read("directory").await?;
-        self.store.directory(tenant, known).await
+        let found = self.store.directory(tenant, known).await?;
+        self.guard.was_read().await?;
+        Ok(found)
     }
 
     async fn entries(
@@ -107,17 +124,23 @@ impl<G: Guard> Store for Guarded<G> {
         limit: usize,
     ) -> Result<Vec<EntryRow>, StoreError> {
         self.guard.read("entries").await?;
-        self.store.entries(tenant, call, from, limit).await
+        let found = self.store.entries(tenant, call, from, limit).await?;
+        self.guard.was_read().await?;
+        Ok(found)
     }
 
     async fn blob(&self, tenant: &TenantId, commitment: &Digest) -> Result<Option<Blob>, StoreError> {
         self.guard.read("blob").await?;
-        self.store.blob(tenant, commitment).await
+        let found = self.store.blob(tenant, commitment).await?;
+        self.guard.was_read().await?;
+        Ok(found)
     }
 
     async fn head(&self, tenant: &TenantId) -> Result<Frontier, StoreError> {
         self.guard.read("head").await?;
-        self.store.head(tenant).await
+        let found = self.store.head(tenant).await?;
+        self.guard.was_read().await?;
+        Ok(found)
     }
 
     async fn last_checkpoint(&self, tenant: &TenantId) -> Result<Option<CheckpointRow>, StoreError> {
@@ -132,6 +155,8 @@ impl<G: Guard> Store for Guarded<G> {
 
     async fn generation(&self) -> Result<u64, StoreError> {
         self.guard.read("generation").await?;
-        self.store.generation().await
+        let found = self.store.generation().await?;
+        self.guard.was_read().await?;
+        Ok(found)
     }
 }

@@ -5,3 +5,4 @@ mod program;
 mod remembered;
 mod safety;
 mod story;
+mod traces;
