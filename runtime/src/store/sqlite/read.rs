@@ -325,8 +325,13 @@ pub(super) const ACTORS: &str = "SELECT id, text FROM directory_actor WHERE tena
 pub(super) const ENTRIES: &str = "SELECT seq, leaf, entry FROM audit_entry \
      WHERE place BETWEEN (SELECT first + ?2 FROM log_head WHERE log_id = ?1) \
      AND (SELECT first + 1099511627775 FROM log_head WHERE log_id = ?1) ORDER BY place LIMIT ?3";
-pub(super) const ENTRIES_OF_CALL: &str = "SELECT seq, leaf, entry FROM audit_entry INDEXED BY audit_entry_by_call \
-     WHERE log_id = ?1 AND seq >= ?2 AND call = ?4 ORDER BY seq LIMIT ?3";
+/// Those that its row lists and those that stand alone. Few, so they are sorted when they are found.
+pub(super) const ENTRIES_OF_CALL: &str = "SELECT e.seq, e.leaf, e.entry \
+     FROM call AS c CROSS JOIN json_each('[' || c.entries || ']') AS j \
+     CROSS JOIN audit_entry AS e ON e.place = j.value \
+     WHERE c.tenant = ?1 AND c.id = ?4 AND e.call = ?4 AND e.seq >= ?2 \
+     UNION ALL SELECT seq, leaf, entry FROM audit_entry INDEXED BY audit_entry_alone \
+     WHERE log_id = ?1 AND call = ?4 AND seq >= ?2 AND alone ORDER BY seq LIMIT ?3";
 
 pub(super) fn entries(
     connection: &Connection,

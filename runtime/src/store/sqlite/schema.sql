@@ -16,6 +16,8 @@ CREATE TABLE call (
     requester TEXT NOT NULL,
     due       INTEGER,
     waits_for TEXT NOT NULL,
+    -- The places of its entries in audit_entry, with commas.
+    entries   TEXT NOT NULL,
     state     TEXT NOT NULL,
     PRIMARY KEY (tenant, id)
 ) STRICT;
@@ -84,9 +86,11 @@ CREATE TABLE audit_entry (
     seq    INTEGER NOT NULL,
     leaf   BLOB NOT NULL,
     entry  TEXT NOT NULL,
-    call   TEXT
+    call   TEXT,
+    -- Whether no row of `call` lists it: that of a tool that is only audited, or written beside its call.
+    alone  INTEGER NOT NULL
 ) STRICT;
-CREATE INDEX audit_entry_by_call ON audit_entry (log_id, call, seq) WHERE call IS NOT NULL;
+CREATE INDEX audit_entry_alone ON audit_entry (log_id, call, seq) WHERE alone;
 
 -- `time` is that of the last entry. `first` leaves each log 2^40 places.
 CREATE TABLE log_head (

@@ -10,7 +10,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use countersign_core::audit::{Blob, Entry, Frontier};
+use countersign_core::audit::{Blob, Draft, Entry, Frontier};
 use countersign_core::id::TenantId;
 use countersign_core::time::Timestamp;
 use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
@@ -216,6 +216,8 @@ struct Head {
     frontier: Frontier,
     time: Timestamp,
     moved: bool,
+    /// The revision of the tenant's directory, which is read in the same breath.
+    directory: u64,
 }
 
 type Heads<'a> = BTreeMap<&'a TenantId, Head>;
@@ -242,12 +244,12 @@ fn write<'a>(
     let seq = head.frontier.size();
     let entries = entries(commit, seq, time)?;
 
-    if !as_assumed(connection, commit)? {
+    if !as_assumed(connection, commit, head)? {
         return Ok(Committed::Conflict);
     }
     // The first change. Nothing after it is refused.
     if let Some(call) = &commit.call
-        && !write_call(connection, tenant, call)?
+        && !write_call(connection, tenant, call, &listed(commit, head))?
     {
         return Ok(Committed::Conflict);
     }
@@ -264,6 +266,7 @@ fn write<'a>(
     }
     if let Some(directory) = &commit.directory {
         write_directory(connection, tenant, directory)?;
+        head.directory = directory.expected.saturating_add(1);
     }
     if let Some(keeping) = &commit.keeping {
         keep::write(connection, tenant, keeping)?;
@@ -275,8 +278,8 @@ fn write<'a>(
         let call = draft.call.map(|it| it.to_string());
         connection
             .prepare_cached(
-                "INSERT INTO audit_entry (place, log_id, seq, leaf, entry, call)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                "INSERT INTO audit_entry (place, log_id, seq, leaf, entry, call, alone)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
             )?
             .execute(params![
                 head.first.saturating_add(head.frontier.size()),
@@ -284,7 +287,8 @@ fn write<'a>(
                 head.frontier.size(),
                 entry.leaf.bytes(),
                 entry.text,
-                call
+                call,
+                draft.call.is_some() && !is_listed(commit, draft)
             ])?;
         head.frontier.append(entry.leaf);
     }
@@ -293,6 +297,21 @@ fn write<'a>(
         head.moved = true;
     }
     Ok(Committed::Done { time, seq })
+}
+
+/// Whether the row of its call, written in the same commit, lists this entry.
+fn is_listed(commit: &Commit, draft: &Draft) -> bool {
+    let written = commit.call.as_ref().map(|it| it.row.id);
+    draft.call.is_some() && draft.call == written
+}
+
+/// The places of the entries that the row of the call will list.
+fn listed(commit: &Commit, head: &Head) -> String {
+    let first = head.first.saturating_add(head.frontier.size());
+    let places = commit.records.iter().zip(first..);
+    let places = places.filter(|(draft, _)| is_listed(commit, draft));
+    let places: Vec<String> = places.map(|(_, place)| place.to_string()).collect();
+    places.join(",")
 }
 
 /// What will be appended, made before anything is written because a record may be refused.
@@ -310,7 +329,7 @@ fn entries(commit: &Commit, first: u64, time: Timestamp) -> Result<Vec<Entry>, R
 }
 
 /// Whether everything that can be refused is as the commit expects, the call's version apart.
-fn as_assumed(connection: &Connection, commit: &Commit) -> Result<bool, Refused> {
+fn as_assumed(connection: &Connection, commit: &Commit, head: &Head) -> Result<bool, Refused> {
     if let Some(CallWrite { row, replaces }) = &commit.call {
         let next = replaces.as_ref().map_or(Some(0), |it| it.version.checked_add(1));
         if next != Some(row.version) || replaces.as_ref().is_some_and(|it| it.id != row.id) {
@@ -328,15 +347,12 @@ fn as_assumed(connection: &Connection, commit: &Commit) -> Result<bool, Refused>
         return Ok(false);
     }
     let expected = commit.directory.as_ref().map(|it| it.expected);
-    if commit.assumed_directory.is_some() || expected.is_some() {
-        let stored = read::revision(connection, &commit.tenant)?;
-        if [commit.assumed_directory, expected]
-            .into_iter()
-            .flatten()
-            .any(|it| it != stored)
-        {
-            return Ok(false);
-        }
+    if [commit.assumed_directory, expected]
+        .into_iter()
+        .flatten()
+        .any(|it| it != head.directory)
+    {
+        return Ok(false);
     }
     if let Some(keeping) = &commit.keeping
         && !keep::is_allowed(connection, &commit.tenant, keeping)?
@@ -353,15 +369,21 @@ fn as_assumed(connection: &Connection, commit: &Commit) -> Result<bool, Refused>
 }
 
 /// The compare-and-swap. False if what is stored is not what was expected, to the letter.
-fn write_call(connection: &Connection, tenant: &TenantId, write: &CallWrite) -> rusqlite::Result<bool> {
+fn write_call(
+    connection: &Connection,
+    tenant: &TenantId,
+    write: &CallWrite,
+    entries: &str,
+) -> rusqlite::Result<bool> {
     let CallWrite { row, replaces } = write;
     let (id, due) = (row.id.to_string(), row.due.map(Timestamp::millis));
     let waits_for = row.waits_for.join(" ");
     let rows = match replaces {
         None => connection
             .prepare_cached(
-                "INSERT INTO call (tenant, id, version, phase, due, waits_for, state, run, tool, requester)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT DO NOTHING",
+                "INSERT INTO call
+                    (tenant, id, version, phase, due, waits_for, state, run, tool, requester, entries)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT DO NOTHING",
             )?
             .execute(params![
                 tenant.as_str(),
@@ -373,12 +395,14 @@ fn write_call(connection: &Connection, tenant: &TenantId, write: &CallWrite) -> 
                 row.state,
                 row.run.to_string(),
                 row.tool.as_str(),
-                row.requester.as_str()
+                row.requester.as_str(),
+                entries
             ])?,
         // Run, tool and requester stay those of the first version, and their indexes untouched.
         Some(before) => connection
             .prepare_cached(
-                "UPDATE call SET version = ?3, phase = ?4, due = ?5, waits_for = ?6, state = ?7
+                "UPDATE call SET version = ?3, phase = ?4, due = ?5, waits_for = ?6, state = ?7,
+                    entries = trim(entries || ',' || ?13, ',')
                  WHERE tenant = ?1 AND id = ?2 AND version = ?8 AND state = ?9
                  AND phase = ?10 AND tool = ?11 AND requester = ?12",
             )?
@@ -394,7 +418,8 @@ fn write_call(connection: &Connection, tenant: &TenantId, write: &CallWrite) -> 
                 before.state,
                 before.phase,
                 before.tool.as_str(),
-                before.requester.as_str()
+                before.requester.as_str(),
+                entries
             ])?,
     };
     if rows == 1 {
@@ -499,13 +524,17 @@ fn write_blob(connection: &Connection, tenant: &TenantId, blob: &Blob) -> rusqli
 /// The head of a log; one that begins now gets its places after all others, from `free` at least.
 fn read_head(connection: &Connection, tenant: &TenantId, free: u64) -> rusqlite::Result<Head> {
     let head = connection
-        .prepare_cached("SELECT size, frontier, time, first FROM log_head WHERE log_id = ?1")?
+        .prepare_cached(
+            "SELECT size, frontier, time, first, (SELECT revision FROM directory WHERE tenant = ?1)
+             FROM log_head WHERE log_id = ?1",
+        )?
         .query_row([tenant.as_str()], |row| {
             Ok(Head {
                 first: row.get(3)?,
                 frontier: read::frontier(row)?,
                 time: Timestamp::from_millis(row.get(2)?),
                 moved: false,
+                directory: row.get::<_, Option<u64>>(4)?.unwrap_or_default(),
             })
         })
         .optional()?;
@@ -520,6 +549,7 @@ fn read_head(connection: &Connection, tenant: &TenantId, free: u64) -> rusqlite:
         frontier: Frontier::default(),
         time: Timestamp::default(),
         moved: false,
+        directory: read::revision(connection, tenant)?,
     })
 }
 
