@@ -6,6 +6,7 @@
 use std::fmt::Write as _;
 
 use countersign::core::call::From;
+use countersign::core::time::Timestamp;
 use countersign::gate::{DeclaredGates, Origin};
 use countersign::{Call, CallId, GrantId, Outcome, Phase};
 use serde_json::{Value, json};
@@ -27,6 +28,8 @@ struct Gate {
     pool: Option<String>,
     needs: u16,
     by: Vec<String>,
+    /// When each of them said so, for votes.
+    at: Vec<Timestamp>,
     /// The grant that passed it, in place of a person.
     grant: Option<GrantId>,
 }
@@ -51,6 +54,8 @@ pub(crate) async fn explain(session: &Session, id: CallId) -> Result<Reply, Fail
         Vec::new()
     };
     let missing = missing(&call, &gates);
+    let decided: Vec<Record> = records.into_iter().filter(decides).collect();
+    let words = record::words(session, &decided).await?;
     let json = json!({
         "call": call.id(),
         "run": call.run(),
@@ -62,6 +67,7 @@ pub(crate) async fn explain(session: &Session, id: CallId) -> Result<Reply, Fail
         "complete": complete,
         "gates": gates.iter().map(gate_json).collect::<Vec<_>>(),
         "not_asked": absent.iter().map(|it| json!({"kind": it.kind, "what": it.what, "when": it.when})).collect::<Vec<_>>(),
+        "decided": decided.iter().map(|it| &it.entry).collect::<Vec<_>>(),
         "missing": missing,
     });
     let mut told = head(session, &call);
@@ -102,7 +108,32 @@ pub(crate) async fn explain(session: &Session, id: CallId) -> Result<Reply, Fail
     for it in &missing {
         told.push_str(&text::wrapped(it, "  ", "  "));
     }
+    if !decided.is_empty() {
+        let _ = write!(told, "\n  Decided (UTC)\n{}", record::timeline(&decided, &words));
+    }
     Ok(Reply::done(json, told))
+}
+
+/// Whether a record says what led to the gates of now, who passed them, or who was refused.
+fn decides(record: &Record) -> bool {
+    matches!(
+        record.kind(),
+        "call.filled"
+            | "call.confirmed"
+            | "call.amended"
+            | "call.answered"
+            | "call.approved"
+            | "call.rejected"
+            | "call.reasked"
+            | "call.cancelled"
+            | "call.tightened"
+            | "call.deadline_passed"
+            | "call.votes_voided"
+            | "call.resolved"
+            | "call.refused"
+            | "grant.made"
+            | "grant.used"
+    )
 }
 
 fn gate_json(gate: &Gate) -> Value {
@@ -112,6 +143,7 @@ fn gate_json(gate: &Gate) -> Value {
         "needs": gate.needs,
         "has": gate.by.len(),
         "by": gate.by,
+        "at": gate.at,
         "grant": gate.grant,
         "state": gate.state,
         "because": gate.because,
@@ -149,6 +181,7 @@ fn gates(call: &Call, records: &[Record]) -> Vec<Gate> {
             } else {
                 Vec::new()
             },
+            at: Vec::new(),
             grant: None,
         });
     }
@@ -167,16 +200,13 @@ fn gates(call: &Call, records: &[Record]) -> Vec<Gate> {
             } else {
                 Vec::new()
             },
+            at: Vec::new(),
             grant: *call.granted(),
         });
     }
     for (place, gate) in frozen.approvals.iter().enumerate() {
-        let by: Vec<String> = call
-            .votes()
-            .iter()
-            .filter(|it| it.gate == place)
-            .map(|it| it.by.to_string())
-            .collect();
+        let votes = call.votes().iter().filter(|it| it.gate == place);
+        let (by, at): (Vec<String>, Vec<Timestamp>) = votes.map(|it| (it.by.to_string(), it.at)).unzip();
         let met = by.len() >= usize::from(gate.quorum);
         gates.push(Gate {
             kind: "approval",
@@ -186,6 +216,7 @@ fn gates(call: &Call, records: &[Record]) -> Vec<Gate> {
             pool: Some(gate.pool.to_string()),
             needs: gate.quorum,
             by,
+            at,
             grant: None,
         });
     }
@@ -204,6 +235,7 @@ fn gates(call: &Call, records: &[Record]) -> Vec<Gate> {
             pool: None,
             needs: 1,
             by: Vec::new(),
+            at: Vec::new(),
             grant: None,
         });
     }

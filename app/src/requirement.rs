@@ -169,7 +169,24 @@ pub(crate) fn because(origin: &Origin) -> String {
         Origin::Annotation { when: Some(when) } => {
             format!("because the annotation says so when {}", condition(when))
         }
-        Origin::Rule { rule } => format!("because of the policy rule “{}”", text::shown(rule)),
+        Origin::Rule {
+            rule,
+            when,
+            doubts,
+            revision,
+        } => {
+            let mut words = format!(
+                "because of the policy rule “{}” (policy revision {revision})",
+                text::shown(rule)
+            );
+            if !when.is_empty() {
+                words = format!("{words} when {}", text::shown(&text::listed(when, "and")));
+            }
+            if !doubts.is_empty() {
+                words = format!("{words}, which counts as so: {}", text::shown(&doubts.join("; ")));
+            }
+            words
+        }
     }
 }
 

@@ -191,8 +191,10 @@ pub struct Conditions {
 /// What makes a gate stand: shown by `explain`.
 ///
 /// ```
-/// let rule = countersign_core::gate::Origin::Rule { rule: "production is serious".to_owned() };
-/// assert_eq!(serde_json::to_string(&rule)?, r#"{"from":"rule","rule":"production is serious"}"#);
+/// let rule = "production is serious".to_owned();
+/// let origin = countersign_core::gate::Origin::Rule { rule, when: vec![], doubts: vec![], revision: 3 };
+/// let text = r#"{"from":"rule","rule":"production is serious","revision":3}"#;
+/// assert_eq!(serde_json::to_string(&origin)?, text);
 /// # Ok::<(), serde_json::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -208,6 +210,14 @@ pub enum Origin {
     Rule {
         /// The rule's name.
         rule: String,
+        /// Its conditions on the arguments, as they are written. All of them hold, or cannot be tested.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        when: Vec<String>,
+        /// Why a condition could not be tested, and so counts as holding.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        doubts: Vec<String>,
+        /// The revision of the policy that it was read from.
+        revision: u64,
     },
 }
 

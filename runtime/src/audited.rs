@@ -26,9 +26,10 @@ pub(crate) async fn call(entry: &Entry, parts: Parts<'_>) -> Result<Called, Erro
     entry.check_constraints(arguments.as_str())?;
     // A condition that panics records; arguments that do not fit answer at once, and nothing ran.
     let conditions = (entry.definition().conditions)(arguments.as_str())?;
-    let on_record = entry.descriptor().gates.audit.is_none()
-        || conditions.audit
-        || inner.directory.last().policy.audits(entry.definition().name);
+    let on_record = entry.descriptor().gates.audit.is_none() || conditions.audit || {
+        let directory = inner.directory.last();
+        directory.policy.audits(entry.definition().name, &arguments)
+    };
     let id = inner.new_call_id();
     let by = parts.by.map(Identity::id);
     if !on_record {

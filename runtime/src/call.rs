@@ -562,7 +562,8 @@ fn opening(
             .model_input()
             .check(&arguments.value())
             .map_err(ArgumentErrors)?;
-        directory.policy.tighten_input(descriptor.name.as_str(), gate)
+        let (name, revision) = (descriptor.name.as_str(), directory.revision);
+        directory.policy.tighten_input(name, gate, revision)
     } else {
         let judged = judge(entry, directory, arguments)?;
         let mut behind = BTreeSet::from([requester.id.clone()]);

@@ -516,7 +516,7 @@ const fn is_past_claims(call: &Call) -> bool {
 pub(crate) fn stricter(call: &Call, directory: &Directory) -> Option<Event> {
     match call.phase() {
         Phase::Confirm { .. } | Phase::Approve { .. } | Phase::Cleared { .. } => {
-            let (gates, rules) = directory.policy.tighten(call.tool().as_str(), call.gates());
+            let (gates, rules) = directory.tighten(call.tool().as_str(), call.gates(), call.arguments());
             (!call.gates().cover(&gates)).then(|| {
                 let asked = call.gates().tightened(&gates);
                 Event::Tightened {

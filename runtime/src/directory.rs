@@ -8,6 +8,9 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use countersign_core::actor::{ActingAgent, Actor, Kind};
 use countersign_core::audit::{Blob, Draft};
+use countersign_core::canonical::Canonical;
+use countersign_core::digest::Digest;
+use countersign_core::gate::Gates;
 use countersign_core::id::{ActorId, PoolName, TenantId};
 use serde_json::{Map, Value, json};
 
@@ -47,6 +50,12 @@ impl Directory {
             policy: policy.clone(),
             actors: policy.actors().clone(),
         }
+    }
+
+    /// These gates, tightened by what the rules of now demand for these arguments, and the digest of the
+    /// rules that applied.
+    pub(crate) fn tighten(&self, tool: &str, gates: &Gates, arguments: &Canonical) -> (Gates, Digest) {
+        self.policy.tighten(tool, gates, arguments, self.revision)
     }
 
     /// An actor as it stands now. One that nobody knows may do nothing.

@@ -37,9 +37,8 @@ pub(crate) fn judge(
         .input()
         .check(&arguments.value())
         .map_err(ArgumentErrors)?;
-    let policy = &directory.policy;
-    let declared = descriptor.gates.frozen(&conditions, policy.patience());
-    let (gates, rules) = policy.tighten(descriptor.name.as_str(), &declared);
+    let declared = descriptor.gates.frozen(&conditions, directory.policy.patience());
+    let (gates, rules) = directory.tighten(descriptor.name.as_str(), &declared, arguments);
     Ok(Judged { gates, rules })
 }
 

@@ -27,17 +27,37 @@
 //! approvals = [{ pool = "managers", quorum = 1, expires_in = "4h" }]
 //! audit = true
 //! expires_in = "1d"                      # no gate of these tools asks longer
+//!
+//! [[rules]]
+//! tool = "issue_refund"
+//! when = ["/amount_cents >= 1000000", '/currency != "EUR"']    # both must hold
+//! approvals = [{ pool = "managers", quorum = 2 }]
 //! ```
+//!
+//! A condition tests the arguments as they were sent, as JSON: `POINTER OPERATOR LITERAL` or `POINTER
+//! exists`. The pointer is that of RFC 6901 and holds no spaces; operators are `==`, `!=` and, for numbers,
+//! `<`, `<=`, `>`, `>=`; the literal is `null`, `true`, `false`, a number or a string. `exists` holds for
+//! whatever is there and not `null`. Numbers are compared exactly, integers with all their digits.
+//! Defaults of the function are not seen.
+//!
+//! What cannot be tested (nothing is there, or a value of another type) counts as holding: a rule only
+//! tightens, and doubt closes the gate. A value of `#[arg(secret)]` can be tested; it is never shown.
 
+mod condition;
+mod rule;
+
+use std::cell::LazyCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
 
 use countersign_core::actor::{Kind, OPERATOR, REPORTER};
+use countersign_core::canonical::Canonical;
 use countersign_core::digest::Digest;
-use countersign_core::gate::{ApprovalGate, ConfirmationGate, DEFAULT_EXPIRY, Gates, InputGate, Origin};
+use countersign_core::gate::{DEFAULT_EXPIRY, Gates, InputGate};
 use countersign_core::id::{ActorId, PoolName, Role};
 use countersign_core::tool::Descriptor;
+use rule::{Rule, cap_expiry, spans};
 use serde::{Deserialize, Serialize};
 
 /// The policy in force: actors, pools and rules.
@@ -144,70 +164,6 @@ pub struct Pool {
     /// Everybody who has one of these roles.
     #[serde(default)]
     pub roles: BTreeSet<Role>,
-}
-
-/// A rule that tightens.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Rule {
-    #[serde(default)]
-    name: Option<String>,
-    tool: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    requires_confirmation: Option<bool>,
-    #[serde(default)]
-    approvals: Vec<RuleApproval>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    audit: Option<bool>,
-    #[serde(default, with = "spans", skip_serializing_if = "Option::is_none")]
-    expires_in: Option<Duration>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RuleApproval {
-    pool: PoolName,
-    #[serde(default = "one")]
-    quorum: u16,
-    #[serde(default, with = "spans", skip_serializing_if = "Option::is_none")]
-    expires_in: Option<Duration>,
-}
-
-const fn one() -> u16 {
-    1
-}
-
-/// `"48h"` in the file, a [`Duration`] in the program.
-mod spans {
-    use std::time::Duration;
-
-    use serde::{Deserialize, Deserializer, Serializer};
-
-    #[expect(clippy::ref_option, reason = "`#[serde(with)]` passes the field by reference")]
-    pub(super) fn serialize<S: Serializer>(
-        span: &Option<Duration>,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        match span {
-            Some(span) => serializer.collect_str(&humantime::format_duration(*span)),
-            None => serializer.serialize_none(),
-        }
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Option<Duration>, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        let span = humantime::parse_duration(&text).map_err(|error| {
-            serde::de::Error::custom(format!("`{text}` is no time span such as 48h: {error}"))
-        })?;
-        if span.as_millis() == 0 {
-            return Err(serde::de::Error::custom(
-                "a time span of nothing would never let anybody decide",
-            ));
-        }
-        Ok(Some(span))
-    }
 }
 
 #[derive(Deserialize)]
@@ -351,6 +307,7 @@ impl Policy {
     ) -> Vec<String> {
         let mut errors = Vec::new();
         for rule in self.rules_for(tool.name.as_str()) {
+            errors.extend(rule.unknown_parameters(tool));
             for approval in &rule.approvals {
                 for gate in tool.gates.approvals.iter().filter(|it| it.pool == approval.pool) {
                     if gate.when.is_none() && approval.quorum < gate.quorum {
@@ -437,102 +394,65 @@ impl Policy {
         self.rules.iter().filter(move |it| it.fits(tool))
     }
 
-    /// What the rules demand of a tool by themselves, whatever its annotation says.
-    pub(crate) fn demands(&self, tool: &str) -> Gates {
-        let mut gates = Gates::default();
-        for rule in self.rules_for(tool) {
-            gates = gates.tightened(&rule.gates(self.patience()));
-        }
-        gates
+    /// Whether a rule may ask somebody before the tool runs, whatever its annotation says.
+    pub(crate) fn may_gate(&self, tool: &str) -> bool {
+        self.rules_for(tool).any(Rule::asks)
     }
 
-    /// Whether a rule wants every call of the tool on record.
-    pub(crate) fn audits(&self, tool: &str) -> bool {
+    /// Whether a rule may want a call of the tool on record.
+    pub(crate) fn may_audit(&self, tool: &str) -> bool {
         self.rules_for(tool).any(|it| it.audit == Some(true))
     }
 
-    /// These gates, tightened by the rules for the tool, and the digest of the rules that applied.
-    pub(crate) fn tighten(&self, tool: &str, gates: &Gates) -> (Gates, Digest) {
-        let mut tightened = gates.tightened(&self.demands(tool));
-        let mut applied = Vec::new();
+    /// Whether a rule wants this call of the tool on record.
+    pub(crate) fn audits(&self, tool: &str, arguments: &Canonical) -> bool {
+        let arguments = LazyCell::new(|| arguments.value());
+        self.rules_for(tool)
+            .any(|it| it.audit == Some(true) && it.when.applies(&arguments).is_some())
+    }
+
+    /// These gates, tightened by the rules for the tool whose conditions hold for complete arguments,
+    /// and the digest of the rules that applied. `revision` is that of this policy, for the origins.
+    pub(crate) fn tighten(
+        &self,
+        tool: &str,
+        gates: &Gates,
+        arguments: &Canonical,
+        revision: u64,
+    ) -> (Gates, Digest) {
+        let arguments = LazyCell::new(|| arguments.value());
+        let mut demanded = Gates::default();
+        let (mut caps, mut applied) = (Vec::new(), Vec::new());
         for rule in self.rules_for(tool) {
-            if let Some(cap) = rule.expires_in {
-                cap_expiry(&mut tightened, cap);
-            }
+            let Some(doubts) = rule.when.applies(&arguments) else {
+                continue;
+            };
+            let origin = rule.origin(doubts, revision);
+            demanded = demanded.tightened(&rule.gates(self.patience(), &origin));
+            caps.extend(rule.expires_in.map(|cap| (cap, origin)));
             applied.push(serde_json::to_string(rule).unwrap_or_default());
+        }
+        let mut tightened = gates.tightened(&demanded);
+        for (cap, origin) in &caps {
+            cap_expiry(&mut tightened, *cap, origin);
         }
         let parts: Vec<&[u8]> = applied.iter().map(String::as_bytes).collect();
         (tightened, Digest::of("countersign/rules/1", &parts))
     }
-}
 
-impl Policy {
-    /// The input gate of a tool, before its arguments are complete; other rules wait until they are.
-    pub(crate) fn tighten_input(&self, tool: &str, gate: InputGate) -> (Gates, Digest) {
+    /// The input gate of a tool, before its arguments are complete. Only rules without a condition can
+    /// shorten it; all others wait until there is something to test.
+    pub(crate) fn tighten_input(&self, tool: &str, gate: InputGate, revision: u64) -> (Gates, Digest) {
         let mut gates = Gates {
             user_input: Some(gate),
             ..Gates::default()
         };
-        for cap in self.rules_for(tool).filter_map(|it| it.expires_in) {
-            cap_expiry(&mut gates, cap);
+        for rule in self.rules_for(tool).filter(|it| it.when.is_always()) {
+            if let Some(cap) = rule.expires_in {
+                cap_expiry(&mut gates, cap, &rule.origin(Vec::new(), revision));
+            }
         }
         (gates, Digest::of("countersign/rules/1", &[]))
-    }
-}
-
-fn cap_expiry(gates: &mut Gates, cap: Duration) {
-    let spans = gates
-        .user_input
-        .iter_mut()
-        .map(|it| &mut it.expires_in)
-        .chain(gates.confirmation.iter_mut().map(|it| &mut it.expires_in))
-        .chain(gates.approvals.iter_mut().map(|it| &mut it.expires_in))
-        .chain(gates.external.iter_mut().map(|it| &mut it.expires_in));
-    for span in spans {
-        *span = cap.min(*span);
-    }
-}
-
-impl Rule {
-    fn label(&self) -> &str {
-        self.name.as_deref().unwrap_or(&self.tool)
-    }
-
-    fn fits(&self, tool: &str) -> bool {
-        match self.tool.strip_suffix('*') {
-            Some(beginning) => tool.starts_with(beginning),
-            None => self.tool == tool,
-        }
-    }
-
-    fn demands_nothing(&self) -> bool {
-        self.requires_confirmation.is_none()
-            && self.approvals.is_empty()
-            && self.audit.is_none()
-            && self.expires_in.is_none()
-    }
-
-    fn gates(&self, expiry: Duration) -> Gates {
-        let because = vec![Origin::Rule {
-            rule: self.label().to_owned(),
-        }];
-        Gates {
-            confirmation: (self.requires_confirmation == Some(true)).then(|| ConfirmationGate {
-                expires_in: expiry,
-                because: because.clone(),
-            }),
-            approvals: self
-                .approvals
-                .iter()
-                .map(|it| ApprovalGate {
-                    pool: it.pool.clone(),
-                    quorum: it.quorum,
-                    expires_in: it.expires_in.unwrap_or(expiry),
-                    because: because.clone(),
-                })
-                .collect(),
-            ..Gates::default()
-        }
     }
 }
 

@@ -274,9 +274,9 @@ impl Registry {
             let gates = &descriptor.gates;
             entry.limited = descriptor.timeout.is_some();
             entry.tier =
-                if gates.any() || matches!(entry.definition.body, Body::None) || policy.demands(name).any() {
+                if gates.any() || matches!(entry.definition.body, Body::None) || policy.may_gate(name) {
                     Tier::Gated
-                } else if gates.audit.is_some() || policy.audits(name) {
+                } else if gates.audit.is_some() || policy.may_audit(name) {
                     Tier::Audited
                 } else {
                     Tier::Ungated

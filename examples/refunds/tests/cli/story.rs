@@ -113,6 +113,26 @@ fn large_sums_need_both_pools_and_a_person_counts_once() {
         .map(|it| it["state"].as_str().unwrap())
         .collect();
     assert_eq!(states, ["met", "met", "met"]);
+    let decided = explained["decided"].as_array().unwrap();
+    let said: Vec<_> = decided
+        .iter()
+        .map(|it| (it["kind"].as_str().unwrap(), it["actor"]["id"].as_str().unwrap()))
+        .collect();
+    assert_eq!(
+        said,
+        [
+            ("call.confirmed", "alice"),
+            ("call.approved", "dave"),
+            ("call.approved", "erin"),
+            ("call.approved", "carol"),
+        ]
+    );
+    for gate in &explained["gates"].as_array().unwrap()[1..] {
+        assert_eq!(
+            gate["at"].as_array().unwrap().len(),
+            gate["by"].as_array().unwrap().len()
+        );
+    }
 }
 
 #[test]
