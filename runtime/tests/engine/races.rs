@@ -536,3 +536,27 @@ async fn arguments_that_nobody_judged_in_time_expire() {
     assert!(world.effects.all().is_empty());
     assert!(world.records().await.len() < 10);
 }
+
+/// A process that hears a decision again answers with the call of now, not with the one that it wrote last.
+#[tokio::test]
+async fn a_repeat_is_answered_with_the_call_of_now() {
+    let world = World::new::<ship>().await;
+    let call = world.open("ship", r#"{"n":1}"#, "alice").await;
+    let confirm = || Decision::confirm(&call.requirements().remove(0)).by(&who("alice"));
+    let decided = world.engine.desk().decide(confirm()).await.unwrap();
+    assert_eq!(code(&decided.answer), "accepted");
+    let other = Engine::builder()
+        .store(sqlite(world.dir.path()))
+        .clock(world.clock.clone())
+        .worker(false);
+    let other = other.start().await.unwrap();
+    let asked = decided.call.unwrap().requirements().remove(0);
+    let rejected = other
+        .desk()
+        .decide(Decision::reject(&asked).by(&who("bob")))
+        .await
+        .unwrap();
+    assert_eq!(code(&rejected.answer), "accepted");
+    let again = world.engine.desk().decide(confirm()).await.unwrap();
+    assert_eq!(again.call.unwrap().phase().name(), "closed");
+}
