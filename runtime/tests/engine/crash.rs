@@ -167,23 +167,4 @@ async fn check(flow: Flow) {
     );
 }
 
-macro_rules! flows {
-    ($($name:ident = $flow:ident;)*) => {$(
-        #[tokio::test]
-        async fn $name() {
-            check(Flow::$flow).await;
-        }
-    )*};
-}
-
-flows! {
-    paid = Paid;
-    amended = Amended;
-    rejected = Rejected;
-    cancelled = Cancelled;
-    filled = Filled;
-    handed_over = HandedOver;
-    outside = Outside;
-    idempotent = Again;
-    cleared_at_once = Cleared;
-}
+crate::flows::for_every_flow!(|flow, _| check(flow));

@@ -214,26 +214,7 @@ async fn flow(flow: Flow, at: usize, after: bool) -> bool {
     scene.plan.fired()
 }
 
-macro_rules! flows {
-    ($($name:ident = $flow:ident;)*) => {$(
-        #[tokio::test]
-        async fn $name() {
-            everywhere(stringify!($name), |at, after| flow(Flow::$flow, at, after)).await;
-        }
-    )*};
-}
-
-flows! {
-    paid = Paid;
-    amended = Amended;
-    rejected = Rejected;
-    cancelled = Cancelled;
-    filled = Filled;
-    handed_over = HandedOver;
-    outside = Outside;
-    idempotent = Again;
-    cleared_at_once = Cleared;
-}
+crate::flows::for_every_flow!(|flow, name| everywhere(name, move |at, after| self::flow(flow, at, after)));
 
 /// Whether a function is to hang, as one whose process dies does, and that it does.
 #[derive(Clone, Default)]

@@ -110,6 +110,25 @@ pub(crate) enum Flow {
     Cleared,
 }
 
+/// A test for each flow, named after it; `$check` takes the flow and that name.
+macro_rules! for_every_flow {
+    ($check:expr) => {
+        crate::flows::for_every_flow! { $check;
+            paid = Paid; amended = Amended; rejected = Rejected; cancelled = Cancelled; filled = Filled;
+            handed_over = HandedOver; outside = Outside; idempotent = Again; cleared_at_once = Cleared;
+        }
+    };
+    ($check:expr; $($name:ident = $flow:ident;)*) => {$(
+        #[tokio::test]
+        async fn $name() {
+            #[allow(clippy::redundant_closure_call, reason = "each file has a check of its own")]
+            let checked = ($check)(crate::flows::Flow::$flow, stringify!($name));
+            checked.await;
+        }
+    )*};
+}
+pub(crate) use for_every_flow;
+
 impl Flow {
     pub(crate) const ALL: [Self; 9] = [
         Self::Paid,

@@ -226,26 +226,7 @@ async fn at_every_line(flow: Flow) {
     );
 }
 
-macro_rules! flows {
-    ($($name:ident = $flow:ident;)*) => {$(
-        #[tokio::test]
-        async fn $name() {
-            at_every_line(Flow::$flow).await;
-        }
-    )*};
-}
-
-flows! {
-    paid = Paid;
-    amended = Amended;
-    rejected = Rejected;
-    cancelled = Cancelled;
-    filled = Filled;
-    handed_over = HandedOver;
-    outside = Outside;
-    idempotent = Again;
-    cleared_at_once = Cleared;
-}
+crate::flows::for_every_flow!(|flow, _| at_every_line(flow));
 
 /// How long a child takes for all flows once.
 fn pace(scene: &Scene) -> (Duration, Vec<String>) {
