@@ -122,21 +122,13 @@ impl Trail<'_> {
             put("agent", json!({"id": agent.id().as_str()}));
         }
         Commit {
-            tenant: inner.tenant.clone(),
-            time: inner.clock.now(),
-            call: None,
-            run: None,
-            grant: None,
-            descriptor: None,
-            directory: None,
-            assumed_directory: None,
             records: vec![Draft {
                 call: Some(self.id),
                 fields,
                 blobs: vec![blob],
             }],
-            keeping: None,
             durability: Durability::Process,
+            ..Commit::new(inner.tenant.clone(), inner.clock.now())
         }
     }
 }

@@ -28,7 +28,7 @@ use crate::invoke::{self, Panicked};
 use crate::judge::{can_be_met, judge, release};
 use crate::registry::{Entry, Tier};
 use crate::run::Run;
-use crate::store::{CallRow, CallWrite, Commit, Committed, Durability};
+use crate::store::{CallRow, CallWrite, Commit, Committed};
 use crate::trace;
 use crate::turn::{Loaded, row};
 
@@ -513,17 +513,13 @@ fn opening_commit(
     let (call, change) = (&step.call, step.change.as_deref());
     let used = change.map(|it| it.record.clone());
     Commit {
-        tenant: inner.tenant.clone(),
-        time: *call.opened(),
         call: Some(CallWrite { row, replaces: None }),
         run: run.begins.then(|| run.row(call.requester(), *call.opened())),
         grant: change.map(|it| grant::write(&it.grant)),
         descriptor: Some((entry.digest(), entry.descriptor_text().to_owned())),
-        directory: None,
         assumed_directory: Some(directory),
         records: step.record.clone().into_iter().chain(used).collect(),
-        keeping: None,
-        durability: Durability::Disk,
+        ..Commit::new(inner.tenant.clone(), *call.opened())
     }
 }
 

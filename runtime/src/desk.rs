@@ -30,7 +30,7 @@ use crate::grant::{Place, offer};
 use crate::identity::Identity;
 use crate::judge::{behind, can_be_met, regate};
 use crate::registry::Entry;
-use crate::store::{CallFilter, Commit, Durability, StoreError};
+use crate::store::{CallFilter, Commit, StoreError};
 use crate::turn::{Loaded, Move, Turned};
 
 use event::event;
@@ -476,21 +476,12 @@ impl Inner {
         fields.insert("actor".to_owned(), json!({"id": by.id().as_str(), "auth": auth}));
         self.store
             .commit(Commit {
-                tenant: self.tenant.clone(),
-                time: self.clock.now(),
-                call: None,
-                run: None,
-                grant: None,
-                descriptor: None,
-                directory: None,
-                assumed_directory: None,
                 records: vec![Draft {
                     call: None,
                     fields,
                     blobs: Vec::new(),
                 }],
-                keeping: None,
-                durability: Durability::Disk,
+                ..Commit::new(self.tenant.clone(), self.clock.now())
             })
             .await?;
         let refusal = Refusal {

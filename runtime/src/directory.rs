@@ -17,7 +17,7 @@ use serde_json::{Map, Value, json};
 use crate::error::Error;
 use crate::identity::Identity;
 use crate::policy::{ActorEntry, Policy};
-use crate::store::{self, Commit, Committed, DirectoryWrite, Durability, Store, StoreError};
+use crate::store::{self, Commit, Committed, DirectoryWrite, Store, StoreError};
 
 /// Actors and policy at one revision.
 #[derive(Debug, Default)]
@@ -163,12 +163,6 @@ impl DirectoryCache {
             }
             let actors = seeded(&stored, policy);
             let commit = Commit {
-                tenant: self.tenant.clone(),
-                time: now,
-                call: None,
-                run: None,
-                grant: None,
-                descriptor: None,
                 directory: Some(DirectoryWrite {
                     expected: stored.revision,
                     policy: policy.text().to_owned(),
@@ -177,10 +171,8 @@ impl DirectoryCache {
                         .map(|(id, entry)| (id.clone(), serde_json::to_string(entry).unwrap_or_default()))
                         .collect(),
                 }),
-                assumed_directory: None,
                 records: vec![change(&stored, policy, &actors)],
-                keeping: None,
-                durability: Durability::Disk,
+                ..Commit::new(self.tenant.clone(), now)
             };
             // Another process may load its policy at the same moment; then we look again.
             if let Committed::Done { .. } = store.commit(commit).await? {

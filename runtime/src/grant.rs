@@ -12,7 +12,7 @@ use crate::directory::Directory;
 use crate::engine::Inner;
 use crate::error::Error;
 use crate::identity::Identity;
-use crate::store::{Commit, Committed, Durability, GrantFilter, GrantRow, GrantWrite};
+use crate::store::{Commit, Committed, GrantFilter, GrantRow, GrantWrite};
 
 /// How many grants are looked at for one call, the newest first. Whoever has more is asked.
 const MOST_OFFERS: usize = 32;
@@ -223,10 +223,6 @@ impl Desk {
             };
             let changed = revoking.answer == Answer::Accepted;
             let commit = Commit {
-                tenant: inner.tenant.clone(),
-                time: inner.clock.now(),
-                call: None,
-                run: None,
                 grant: changed.then(|| GrantWrite {
                     expected: Some(row.version),
                     row: GrantRow {
@@ -234,12 +230,9 @@ impl Desk {
                         ..grant_row(&revoking.grant)
                     },
                 }),
-                descriptor: None,
-                directory: None,
                 assumed_directory: Some(directory.revision),
                 records: vec![record],
-                keeping: None,
-                durability: Durability::Disk,
+                ..Commit::new(inner.tenant.clone(), inner.clock.now())
             };
             if let Committed::Done { .. } = inner.store.commit(commit).await? {
                 return Ok(Revoked {

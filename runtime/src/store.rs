@@ -31,24 +31,15 @@ pub use sqlite::{Sqlite, Stats};
 /// use countersign::TenantId;
 /// use countersign::Timestamp;
 /// use countersign::core::audit::Draft;
-/// use countersign::store::{Commit, Committed, Durability, Sqlite, Store};
+/// use countersign::store::{Commit, Committed, Sqlite, Store};
 ///
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let mut fields = serde_json::Map::new();
 /// fields.insert("kind".to_owned(), "example".into());
 /// let commit = Commit {
-///     tenant: TenantId::default(),
-///     time: Timestamp::from_millis(0),
-///     call: None,
-///     run: None,
-///     grant: None,
-///     descriptor: None,
-///     directory: None,
-///     assumed_directory: None,
 ///     records: vec![Draft { call: None, fields, blobs: Vec::new() }],
-///     keeping: None,
-///     durability: Durability::Disk,
+///     ..Commit::new(TenantId::default(), Timestamp::from_millis(0))
 /// };
 /// let store = Sqlite::in_memory()?;
 /// assert!(matches!(store.commit(commit.clone()).await?, Committed::Done { seq: 0, .. }));
@@ -84,6 +75,25 @@ pub struct Commit {
     pub keeping: Option<Keeping>,
     /// Whether to wait until it is on the disk.
     pub durability: Durability,
+}
+
+impl Commit {
+    /// A commit that changes nothing yet and waits for the disk: name what it brings, and leave the rest to this.
+    pub const fn new(tenant: TenantId, time: Timestamp) -> Self {
+        Self {
+            tenant,
+            time,
+            call: None,
+            run: None,
+            grant: None,
+            descriptor: None,
+            directory: None,
+            assumed_directory: None,
+            records: Vec::new(),
+            keeping: None,
+            durability: Durability::Disk,
+        }
+    }
 }
 
 /// How safe a commit must be before it is acknowledged.

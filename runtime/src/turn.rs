@@ -13,7 +13,7 @@ use crate::engine::Inner;
 use crate::error::Error;
 use crate::grant;
 use crate::identity::Identity;
-use crate::store::{CallRow, CallWrite, Commit, Committed, Durability};
+use crate::store::{CallRow, CallWrite, Commit, Committed};
 use crate::trace;
 
 /// How often a commit may lose against others before something must be wrong.
@@ -148,20 +148,15 @@ impl Inner {
             let row = Arc::new(row(&call, loaded.row.version + 1));
             let traced = trace::step(record.as_ref());
             let commit = Commit {
-                tenant: self.tenant.clone(),
-                time: now,
                 call: Some(CallWrite {
                     row: row.clone(),
                     replaces: Some(loaded.row),
                 }),
-                run: None,
                 grant: change.as_ref().map(|it| grant::write(&it.grant)),
                 descriptor: self.descriptor_of(&call, &loaded.call),
-                directory: None,
                 assumed_directory: Some(directory.revision),
                 records: record.into_iter().chain(change.map(|it| it.record)).collect(),
-                keeping: None,
-                durability: Durability::Disk,
+                ..Commit::new(self.tenant.clone(), now)
             };
             if let Committed::Done { .. } = self.store.commit(commit).await? {
                 if let Some(step) = traced {

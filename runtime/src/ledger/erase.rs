@@ -19,7 +19,7 @@ use super::LedgerError;
 use crate::engine::{Engine, Inner};
 use crate::error::Error;
 use crate::identity::Identity;
-use crate::store::{CallWrite, Commit, Committed, Durability, Keeping};
+use crate::store::{CallWrite, Commit, Committed, Keeping};
 use crate::turn::row;
 
 /// The role that sets and lifts legal holds.
@@ -259,17 +259,11 @@ impl Inner {
         revision: u64,
     ) -> Commit {
         Commit {
-            tenant: self.tenant.clone(),
-            time: self.clock.now(),
             call,
-            run: None,
-            descriptor: None,
-            directory: None,
             assumed_directory: Some(revision),
-            grant: None,
             records,
             keeping,
-            durability: Durability::Disk,
+            ..Commit::new(self.tenant.clone(), self.clock.now())
         }
     }
 }

@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 
 use super::{LedgerError, SigningKey, checked};
 use crate::clock::Clock;
-use crate::store::{CheckpointRow, Commit, Committed, Durability, Keeping, Store};
+use crate::store::{CheckpointRow, Commit, Committed, Keeping, Store};
 
 /// How many entries may be without a checkpoint while an engine runs.
 pub const EVERY_ENTRIES: u64 = 256;
@@ -68,20 +68,11 @@ impl Signer {
             }
             let note = self.key.sign(&self.tenant, &head)?;
             let commit = Commit {
-                tenant: self.tenant.clone(),
-                time: self.clock.now(),
-                call: None,
-                run: None,
-                descriptor: None,
-                directory: None,
-                assumed_directory: None,
-                grant: None,
-                records: Vec::new(),
                 keeping: Some(Keeping::Checkpoint(CheckpointRow {
                     size: head.size(),
                     note: note.to_string(),
                 })),
-                durability: Durability::Disk,
+                ..Commit::new(self.tenant.clone(), self.clock.now())
             };
             if let Committed::Done { .. } = self.store.commit(commit).await? {
                 return Ok(Some(note));

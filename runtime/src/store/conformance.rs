@@ -68,19 +68,7 @@ pub fn call_id(number: u64) -> CallId {
 
 /// A commit that changes nothing yet.
 pub fn empty(tenant: &TenantId) -> Commit {
-    Commit {
-        tenant: tenant.clone(),
-        time: Timestamp::from_millis(1_000),
-        call: None,
-        run: None,
-        grant: None,
-        descriptor: None,
-        directory: None,
-        assumed_directory: None,
-        records: Vec::new(),
-        keeping: None,
-        durability: Durability::Disk,
-    }
+    Commit::new(tenant.clone(), Timestamp::from_millis(1_000))
 }
 
 /// A call as the checks write it.

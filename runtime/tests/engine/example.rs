@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use countersign::core::audit::Draft;
 use countersign::ledger::{Export, Request, SigningKey, SqliteLog, Verdict, export, verify};
 use countersign::prelude::*;
-use countersign::store::{Commit, Durability, Sqlite};
+use countersign::store::{Commit, Sqlite};
 use countersign::{Digest, TenantId, Timestamp};
 use serde_json::{Map, Value, json};
 
@@ -413,17 +413,8 @@ async fn exported(dir: &Path) -> PathBuf {
     for (number, fields) in (0..).zip(all()) {
         let time = Timestamp::from_millis(1_767_225_600_000 + 1_500 * number);
         let commit = Commit {
-            tenant: TenantId::default(),
-            time,
-            call: None,
-            run: None,
-            descriptor: None,
-            directory: None,
-            assumed_directory: None,
             records: vec![draft(fields)],
-            keeping: None,
-            grant: None,
-            durability: Durability::Disk,
+            ..Commit::new(TenantId::default(), time)
         };
         engine.store().commit(commit).await.unwrap();
         if number == 24 {

@@ -6,7 +6,7 @@ use std::path::Path;
 use countersign::core::audit::Draft;
 use countersign::ledger::SigningKey;
 use countersign::prelude::*;
-use countersign::store::{Commit, Durability, EntryRow, Sqlite};
+use countersign::store::{Commit, EntryRow, Sqlite};
 use countersign::testing::TestClock;
 use countersign::{CallId, TenantId, Timestamp};
 use serde_json::{Map, Value};
@@ -121,17 +121,8 @@ pub(crate) async fn prolong(engine: &Engine, records: usize, every: usize) {
     while size < records {
         let more = every.min(records - size);
         let commit = Commit {
-            tenant: TenantId::default(),
-            time: Timestamp::default(),
-            call: None,
-            run: None,
-            descriptor: None,
-            directory: None,
-            assumed_directory: None,
             records: copies.by_ref().take(more).collect(),
-            keeping: None,
-            grant: None,
-            durability: Durability::Disk,
+            ..Commit::new(TenantId::default(), Timestamp::default())
         };
         engine.store().commit(commit).await.expect("written");
         engine.checkpoint().await.expect("signed");
