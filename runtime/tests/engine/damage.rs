@@ -34,18 +34,24 @@ pub(crate) fn raw(world: &World) -> Connection {
     Connection::open(world.dir.path().join("countersign.db")).unwrap()
 }
 
-/// The stored text of a call, changed.
+/// What is stored of a call and its records tell of, changed.
 pub(crate) fn edit(connection: &Connection, id: CallId, change: impl FnOnce(&mut Value)) {
+    edit_text(connection, id, |it| change(&mut it["call"]));
+}
+
+/// The stored text of a call, changed.
+fn edit_text(connection: &Connection, id: CallId, change: impl FnOnce(&mut Value)) {
     let id = id.to_string();
     let text: String = connection
         .query_row("SELECT state FROM call WHERE id = ?1", [&id], |row| row.get(0))
         .unwrap();
     let mut state: Value = serde_json::from_str(&text).unwrap();
     change(&mut state);
-    let phase = state["phase"]["phase"].as_str().unwrap_or_default().to_owned();
+    let call = &state["call"];
+    let phase = call["phase"]["phase"].as_str().unwrap_or_default().to_owned();
     let (tool, requester) = (
-        state["tool"].as_str().unwrap_or_default(),
-        state["requester"].as_str().unwrap_or_default(),
+        call["tool"].as_str().unwrap_or_default(),
+        call["requester"].as_str().unwrap_or_default(),
     );
     // The columns too, so that only the contents can betray it.
     connection
@@ -229,7 +235,7 @@ async fn a_call_moved_past_its_gates() {
         .await;
     }
     let vote = |it: &mut Value| {
-        it["votes"] = json!([{"gate": 0, "by": "bob", "at": it["updated"]}]);
+        it["votes"] = json!([{"gate": 0, "by": "bob", "at": it["opened"]}]);
         it["phase"] = json!({"phase": "cleared", "deadline": it["phase"]["deadline"]});
     };
     check(
@@ -436,7 +442,7 @@ async fn unreadable_states() {
     check(
         "a newer version",
         "cleared",
-        |db, bad, _| edit(db, *bad.id(), newer),
+        |db, bad, _| edit_text(db, *bad.id(), newer),
         because,
     )
     .await;
@@ -446,6 +452,21 @@ async fn unreadable_states() {
         "cleared",
         |db, bad, _| edit(db, *bad.id(), more),
         "damaged",
+    )
+    .await;
+    check(
+        "an unknown field beside the call",
+        "cleared",
+        |db, bad, _| edit_text(db, *bad.id(), more),
+        "damaged",
+    )
+    .await;
+    let leased = |it: &mut Value| it["until"] = "2000-01-01T00:00:00.000Z".into();
+    check(
+        "a lease of what does not execute",
+        "cleared",
+        |db, bad, _| edit_text(db, *bad.id(), leased),
+        "a call has the end of a lease, `until`, while it executes",
     )
     .await;
 }
