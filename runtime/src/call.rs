@@ -21,7 +21,7 @@ use crate::audited;
 use crate::directory::Directory;
 use crate::engine::{Engine, Inner, Waiting, random_bytes};
 use crate::error::Error;
-use crate::fatigue::History;
+use crate::fatigue::{self, History};
 use crate::grant::{self, Place, offer};
 use crate::identity::Identity;
 use crate::invoke::{self, Panicked};
@@ -447,18 +447,23 @@ async fn gated(entry: &Entry, call: CallBuilder<'_>) -> Result<Called, Error> {
         let agent = acting.map(|it| directory.agent(it.id()));
         let mut opening = opening(inner, entry, &directory, &arguments, &run, requester, agent)?;
         opening.blocked.extend(history.turned_down.clone());
-        let step = Box::pin(opened(inner, opening, &directory)).await?;
-        inner
-            .check_pending(&step.call, &history, directory.policy.limits())
-            .await?;
+        let step = Box::pin(opened(inner, opening, &run, &directory)).await?;
+        let limits = directory.policy.limits();
+        fatigue::check_run(&step.call, &history, limits)?;
         let row = Arc::new(row(&step.call, 0));
-        let commit = opening_commit(inner, entry, &step, row.clone(), &run, directory.revision);
-        if let Committed::Done { .. } = inner.store.commit(commit).await? {
-            let loaded = Loaded { call: step.call, row };
-            inner.recent.put(&loaded);
-            break loaded.call;
+        let commit = Commit {
+            room: fatigue::room(&step.call, limits),
+            ..opening_commit(inner, entry, &step, row.clone(), &run, directory.revision)
+        };
+        match inner.store.commit(commit).await? {
+            Committed::Done { .. } => {
+                let loaded = Loaded { call: step.call, row };
+                inner.recent.put(&loaded);
+                break loaded.call;
+            }
+            Committed::Full => return Err(fatigue::no_room(&step.call, limits)),
+            Committed::Conflict => refresh = true,
         }
-        refresh = true;
     };
     trace::opened(&opened);
     let id = *opened.id();
@@ -478,7 +483,12 @@ async fn gated(entry: &Entry, call: CallBuilder<'_>) -> Result<Called, Error> {
 }
 
 /// Opens a call, past its confirmation if its requester has said that they need not be asked again.
-async fn opened(inner: &Inner, mut opening: Opening, directory: &Directory) -> Result<Step, Error> {
+async fn opened(
+    inner: &Inner,
+    mut opening: Opening,
+    run: &Run,
+    directory: &Directory,
+) -> Result<Step, Error> {
     let now = inner.clock.now();
     let step = Call::open(opening.clone(), now);
     if !matches!(step.call.phase(), Phase::Confirm { .. }) {
@@ -487,7 +497,8 @@ async fn opened(inner: &Inner, mut opening: Opening, directory: &Directory) -> R
     let place = Place {
         owner: &opening.requester.id,
         tool: &opening.tool,
-        run: &opening.run,
+        // Nobody can have remembered anything for a run that only begins.
+        run: (!run.begins).then_some(&run.id),
         session: opening.session.as_ref(),
     };
     let with = |offer: &Offer| Opening {

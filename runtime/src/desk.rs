@@ -418,7 +418,7 @@ impl Inner {
         let place = Place {
             owner: call.requester(),
             tool: call.tool(),
-            run: call.run(),
+            run: Some(call.run()),
             session: call.session().as_ref(),
         };
         self.grant_for(place, &directory, |offer| {

@@ -112,6 +112,24 @@ pub enum CallFilter {
     Due(Timestamp),
 }
 
+/// Room for one more call.
+///
+/// ```
+/// use countersign::store::Room;
+///
+/// // Nine others may wait for alice already, ten may not.
+/// let room = Room { topics: vec!["requester:alice".to_owned()], most: 10 };
+/// assert_eq!(room.most, 10);
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Room {
+    /// What calls wait for ([`CallRow::waits_for`]); one that waits for several of these counts for each.
+    pub topics: Vec<String>,
+    /// How many may wait, with this one. If as many wait already, the commit comes to
+    /// [`Full`](super::Committed::Full).
+    pub most: usize,
+}
+
 /// A grant to be written.
 ///
 /// See [`GrantRow`] for what is stored.
