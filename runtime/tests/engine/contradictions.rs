@@ -189,6 +189,12 @@ async fn one_claim_has_one_end() {
         let report = verify(&mut written(&entries), &Request::default()).unwrap();
         assert_eq!(report.first_bad(), Some(u64::try_from(at).unwrap()), "{kind}");
     }
+    // Two ends of one claim, as if the first had left a doubt.
+    let (mut entries, at) = again("call.returned");
+    let first = &mut entries[at - 1];
+    first.insert("phase".to_owned(), "in_doubt".into());
+    first.remove("outcome");
+    refused(&entries, at, "its claim has ended");
     let mut skipped = honest.clone();
     let at = place(&honest, "call.claimed", 0);
     skipped[at]["claim"]["number"] = 2.into();

@@ -149,6 +149,17 @@ async fn a_log_that_goes_back_is_incomplete_for_who_kept_a_checkpoint() {
     }
 }
 
+#[tokio::test]
+async fn a_checkpoint_that_was_kept_is_still_among_the_stored_ones() {
+    let original = Original::new().await;
+    let dir = original.dir.path();
+    edit(dir, "DELETE FROM audit_checkpoint WHERE size = 300");
+    assert_eq!(original.verify(dir, false, None).verdict, Verdict::Ok);
+    let report = original.verify(dir, true, None);
+    assert_eq!(report.verdict, Verdict::Tampered);
+    assert!(report.findings[0].what.contains("no longer stored"));
+}
+
 /// A call that is paid, and the log that it is in.
 async fn paid() -> (TempDir, Engine, CallId) {
     let dir = tempfile::tempdir().unwrap();
