@@ -307,6 +307,7 @@ mod judge;
 mod lease;
 #[cfg(feature = "runtime")]
 pub mod ledger;
+mod opening;
 #[cfg(feature = "runtime")]
 pub mod policy;
 #[cfg(feature = "runtime")]
