@@ -307,6 +307,7 @@ mod judge;
 mod lease;
 #[cfg(feature = "runtime")]
 pub mod ledger;
+#[cfg(feature = "runtime")]
 mod opening;
 #[cfg(feature = "runtime")]
 pub mod policy;
