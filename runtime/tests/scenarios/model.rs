@@ -40,6 +40,7 @@ pub(crate) struct Model {
     seals: Vec<BTreeSet<String>>,
     phase: Phase,
     pub(crate) deadline: Duration,
+    pub(crate) now: Duration,
     /// Who approved, for which pool.
     votes: BTreeMap<String, String>,
     /// Seal, gate, who, what: decisions that counted.
@@ -64,6 +65,7 @@ impl Model {
             seals: Vec::new(),
             phase: Phase::Input,
             deadline: setup.patience,
+            now: Duration::ZERO,
             votes: BTreeMap::new(),
             decided: BTreeSet::new(),
             ran: None,
@@ -111,8 +113,31 @@ impl Model {
         !matches!(self.phase, Phase::Closed(_))
     }
 
+    /// What could be asked, under the seal of now or an earlier one.
+    pub(crate) fn gates(&self) -> BTreeSet<String> {
+        self.seals.iter().flatten().cloned().collect()
+    }
+
+    /// Who could do the next thing, as far as it is asked of people: `input`, `confirm` or a pool.
+    pub(crate) fn wanted(&self) -> Vec<(String, String)> {
+        let everybody = PERSONS.into_iter();
+        let pairs = everybody.flat_map(|who| self.wanted_of(who).map(move |gate| (who.to_owned(), gate)));
+        pairs.collect()
+    }
+
+    /// Who has approved so far.
+    pub(crate) fn voters(&self) -> Vec<(String, String)> {
+        let votes = self.votes.iter();
+        votes.map(|(who, pool)| (who.clone(), pool.clone())).collect()
+    }
+
+    pub(crate) fn is_cleared(&self) -> bool {
+        self.phase == Phase::Cleared
+    }
+
     pub(crate) fn step(&mut self, step: &Step) {
         let now = step.at;
+        self.now = now;
         self.answer = match &step.deed {
             Deed::Says {
                 who,
@@ -464,25 +489,23 @@ impl Model {
         .to_owned()
     }
 
-    /// What somebody finds in their inbox.
-    fn looks(&self, who: &Who) -> String {
-        let name = who.name.as_str();
-        let asks = |gate: &str| match (&self.phase, gate) {
+    /// What is asked of somebody now.
+    fn wanted_of(&self, name: &str) -> impl Iterator<Item = String> {
+        let asks = move |gate: &str| match (&self.phase, gate) {
             (Phase::Input, "input") | (Phase::Confirm, "confirm") => self.is_requester(name).is_ok(),
             (Phase::Approve, pool) => {
                 self.speaks_for(name, pool).is_ok() && !self.votes.contains_key(name) && !self.is_met(pool)
             }
             _ => false,
         };
-        let seen: Vec<&str> = self
-            .seals
-            .last()
-            .into_iter()
-            .flatten()
-            .map(String::as_str)
-            .filter(|it| who.place != Place::West && asks(it))
-            .collect();
-        if seen.is_empty() {
+        let gates = self.seals.last().into_iter().flatten();
+        gates.filter(move |it| asks(it)).cloned()
+    }
+
+    /// What somebody finds in their inbox.
+    fn looks(&self, who: &Who) -> String {
+        let seen: Vec<String> = self.wanted_of(&who.name).collect();
+        if seen.is_empty() || who.place == Place::West {
             return "sees nothing".to_owned();
         }
         format!("sees {}", seen.join(" "))

@@ -1,7 +1,7 @@
 //! Where a story is played: the same steps, and the same words for what comes of them, whatever plays it.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
+use std::fmt::{self, Display, Formatter, Write as _};
 
 use countersign::RequirementId;
 use countersign::core::call::{Answer, Call, Outcome, Phase, Seal};
@@ -20,8 +20,22 @@ pub(crate) trait Stage {
     fn ran(&self) -> Vec<u32>;
 }
 
+/// A story up to where model and stage differ.
+#[derive(Debug)]
+pub(crate) struct Difference {
+    story: String,
+    /// How many steps were played.
+    pub(crate) after: usize,
+}
+
+impl Display for Difference {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.story)
+    }
+}
+
 /// Plays a story to the model and on a stage. Gives the answers, or the story up to where they differ.
-pub(crate) fn play(setup: &Setup, steps: &[Step], stage: &mut dyn Stage) -> Result<Vec<String>, String> {
+pub(crate) fn play(setup: &Setup, steps: &[Step], stage: &mut dyn Stage) -> Result<Vec<String>, Difference> {
     let mut model = Model::open(setup);
     let mut answers: Vec<String> = Vec::new();
     let tell = |answers: &[String], expected: String, found: String| {
@@ -30,7 +44,10 @@ pub(crate) fn play(setup: &Setup, steps: &[Step], stage: &mut dyn Stage) -> Resu
             let arrow = if answer.is_empty() { "" } else { " -> " };
             let _ = writeln!(story, "    \"{step}{arrow}{answer}\",");
         }
-        format!("{story}]\nexpected: {expected}\nfound:    {found}\n")
+        Difference {
+            story: format!("{story}]\nexpected: {expected}\nfound:    {found}\n"),
+            after: answers.len(),
+        }
     };
     let told = |model: &Model| format!("{} ({}; ran {:?})", model.answer, model.state(), model.ran);
     let seen = |stage: &mut dyn Stage, answer: &str| {
