@@ -19,7 +19,7 @@ use proptest_state_machine::ReferenceStateMachine;
 
 use crate::machine::Machine;
 use crate::model::Model;
-use crate::stage::{Stage, play};
+use crate::stage::{Difference, Stage, play};
 use crate::story::{
     AGENT, BIG, Deed, Gate, OPERATOR, PERSONS, Place, Pools, SERVICE, Setup, Shown, Step, Verb, Who,
 };
@@ -327,12 +327,30 @@ fn tell<const WEST: bool, S: Stage>(
     match told {
         Ok(()) => heard.into_inner(),
         Err(TestError::Fail(_, (model, steps, _))) => {
-            let mut stage = open(&model.setup).expect("it was opened before");
-            let difference = play(&model.setup, &steps, &mut stage).expect_err("it went wrong before");
-            panic!("seed {}\n{difference}", seed());
+            let differs = |steps: &[Step]| {
+                let mut stage = open(&model.setup).expect("it was opened before");
+                play(&model.setup, steps, &mut stage).err()
+            };
+            panic!("seed {}\n{}", seed(), shortened(steps, differs));
         }
         Err(error) => panic!("{error}"),
     }
+}
+
+/// The story without any step that it goes wrong without.
+fn shortened(mut steps: Vec<Step>, differs: impl Fn(&[Step]) -> Option<Difference>) -> Difference {
+    let mut difference = differs(&steps).expect("it went wrong before");
+    let mut place = 0;
+    while place < steps.len() {
+        let mut fewer = steps.clone();
+        fewer.remove(place);
+        match differs(&fewer) {
+            // Without this one, another may no longer be needed either.
+            Some(shorter) => (steps, difference, place) = (fewer, shorter, 0),
+            None => place += 1,
+        }
+    }
+    difference
 }
 
 fn stories(usual: u32) -> u32 {

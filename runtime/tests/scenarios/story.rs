@@ -382,10 +382,12 @@ impl Display for Setup {
         writeln!(f, "amount = {}\ngranted = {}", self.amount, self.granted)?;
         for (key, pools) in [("pools", &self.pools), ("west", &self.west)] {
             let members = |it: &BTreeSet<String>| it.iter().map(String::as_str).collect::<Vec<_>>().join(" ");
-            let pools = pools
-                .iter()
-                .map(|(pool, it)| format!("{pool} = {:?}", members(it)));
-            writeln!(f, "{key} = {{ {} }}", pools.collect::<Vec<_>>().join(", "))?;
+            if !pools.is_empty() {
+                let pools = pools
+                    .iter()
+                    .map(|(pool, it)| format!("{pool} = {:?}", members(it)));
+                writeln!(f, "{key} = {{ {} }}", pools.collect::<Vec<_>>().join(", "))?;
+            }
         }
         Ok(())
     }
