@@ -430,11 +430,11 @@ async fn gated(entry: &Entry, call: CallBuilder<'_>) -> Result<Called, Error> {
             .history(run.id, &entry.descriptor().name, &arguments)
             .await?
     };
-    let mut refresh = false;
+    let mut tries = 0;
     let opened = loop {
         // The cached directory will do: the commit says which revision it was, and is refused if another
         // one is stored.
-        let directory = if refresh {
+        let directory = if tries > 0 {
             inner.directory.refreshed(&*inner.store).await?
         } else {
             inner.directory.last()
@@ -447,7 +447,7 @@ async fn gated(entry: &Entry, call: CallBuilder<'_>) -> Result<Called, Error> {
         let agent = acting.map(|it| directory.agent(it.id()));
         let mut opening = opening(inner, entry, &directory, &arguments, &run, requester, agent)?;
         opening.blocked.extend(history.turned_down.clone());
-        let step = Box::pin(opened(inner, opening, &directory)).await?;
+        let step = Box::pin(opened(inner, opening, &directory, tries)).await?;
         inner
             .check_pending(&step.call, &history, directory.policy.limits())
             .await?;
@@ -458,7 +458,7 @@ async fn gated(entry: &Entry, call: CallBuilder<'_>) -> Result<Called, Error> {
             inner.recent.put(&loaded);
             break loaded.call;
         }
-        refresh = true;
+        tries += 1;
     };
     trace::opened(&opened);
     let id = *opened.id();
@@ -478,7 +478,12 @@ async fn gated(entry: &Entry, call: CallBuilder<'_>) -> Result<Called, Error> {
 }
 
 /// Opens a call, past its confirmation if its requester has said that they need not be asked again.
-async fn opened(inner: &Inner, mut opening: Opening, directory: &Directory) -> Result<Step, Error> {
+async fn opened(
+    inner: &Inner,
+    mut opening: Opening,
+    directory: &Directory,
+    tries: u32,
+) -> Result<Step, Error> {
     let now = inner.clock.now();
     let step = Call::open(opening.clone(), now);
     if !matches!(step.call.phase(), Phase::Confirm { .. }) {
@@ -489,6 +494,7 @@ async fn opened(inner: &Inner, mut opening: Opening, directory: &Directory) -> R
         tool: &opening.tool,
         run: &opening.run,
         session: opening.session.as_ref(),
+        tries,
     };
     let with = |offer: &Offer| Opening {
         offer: Some(offer.clone()),
@@ -516,6 +522,7 @@ fn opening_commit(
         call: Some(CallWrite { row, replaces: None }),
         run: run.begins.then(|| run.row(call.requester(), *call.opened())),
         grant: change.map(|it| grant::write(&it.grant)),
+        before: change.and_then(|it| it.grant.ends()),
         descriptor: Some((entry.digest(), entry.descriptor_text().to_owned())),
         assumed_directory: Some(directory),
         records: step.record.clone().into_iter().chain(used).collect(),
