@@ -21,6 +21,7 @@ mod mutations;
 mod process;
 mod races;
 mod redeploy;
+mod reminders;
 mod rules;
 mod start;
 mod stores;
