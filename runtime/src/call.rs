@@ -26,6 +26,7 @@ use crate::grant::{self, Place, offer};
 use crate::identity::Identity;
 use crate::invoke::{self, Panicked};
 use crate::judge::{can_be_met, judge, release};
+use crate::notify::Notifier;
 use crate::registry::{Entry, Tier};
 use crate::run::Run;
 use crate::store::{CallRow, CallWrite, Commit, Committed};
@@ -454,6 +455,10 @@ async fn gated(entry: &Entry, call: CallBuilder<'_>) -> Result<Called, Error> {
         let row = Arc::new(row(&step.call, 0));
         let commit = opening_commit(inner, entry, &step, row.clone(), &run, directory.revision);
         if let Committed::Done { .. } = inner.store.commit(commit).await? {
+            if let Some(notifier) = &inner.notifier {
+                let (cause, at) = (Notifier::cause(None), *step.call.opened());
+                notifier.tell(None, &step.call, &cause, &directory.policy, at);
+            }
             let loaded = Loaded { call: step.call, row };
             inner.recent.put(&loaded);
             break loaded.call;

@@ -24,6 +24,7 @@ use crate::error::Error;
 use crate::invoke::States;
 use crate::lease::Leases;
 use crate::ledger::Keeper;
+use crate::notify::Notifier;
 use crate::registry::{Entry, Registry, Tier};
 use crate::store::{CallFilter, Store};
 use crate::turn::Recent;
@@ -54,6 +55,7 @@ pub(crate) struct Inner {
     /// Whether traces hold arguments and results.
     pub(crate) trace_content: bool,
     pub(crate) keeper: Option<Keeper>,
+    pub(crate) notifier: Option<Notifier>,
 }
 
 /// Opens calls. Cheap to clone; all clones are the same engine.
@@ -242,7 +244,8 @@ impl Engine {
             .collect()
     }
 
-    /// Ends the background worker after it has finished what it had claimed, and signs the log.
+    /// Ends the background worker after it has finished what it had claimed, tells the notices that wait, for
+    /// five seconds at most, and signs the log.
     pub async fn stop(&self) -> Result<(), Error> {
         let running = self.running.lock().unwrap_or_else(PoisonError::into_inner).take();
         let ended = match running {
@@ -252,6 +255,9 @@ impl Engine {
             }
             None => Ok(()),
         };
+        if let Some(notifier) = &self.inner.notifier {
+            notifier.stop().await;
+        }
         if let Some(keeper) = &self.inner.keeper {
             keeper.stop().await?;
         }

@@ -13,6 +13,7 @@ use crate::error::Error;
 use crate::invoke::States;
 use crate::lease::Leases;
 use crate::ledger::{Keeper, Signer, SigningKey};
+use crate::notify::{Notifier, Notify};
 use crate::policy::{Policy, PolicyError};
 use crate::registry::Registry;
 use crate::store::Store;
@@ -60,6 +61,7 @@ pub struct EngineBuilder {
     lease: Duration,
     trace_content: bool,
     key: Option<SigningKey>,
+    notify: Option<Arc<dyn Notify>>,
 }
 
 impl EngineBuilder {
@@ -75,6 +77,7 @@ impl EngineBuilder {
             lease: LEASE,
             trace_content: false,
             key: None,
+            notify: None,
         }
     }
 
@@ -142,6 +145,13 @@ impl EngineBuilder {
         self
     }
 
+    /// What carries notices to where people are. A second one replaces the first. Without one, nobody is told;
+    /// whoever is asked finds it in their inbox.
+    pub fn notify(mut self, hook: impl Notify) -> Self {
+        self.notify = Some(Arc::new(hook));
+        self
+    }
+
     /// Checks that everything fits together, loads the policy and starts the worker. Must be called within
     /// a tokio runtime.
     ///
@@ -175,6 +185,7 @@ impl EngineBuilder {
         });
         let inner = Arc::new(Inner {
             keeper,
+            notifier: self.notify.map(Notifier::start),
             worker: WorkerId::new(millis(&*self.clock), random()),
             tenant: self.tenant,
             store,

@@ -18,6 +18,7 @@ mod inplace;
 mod killed;
 mod ledger;
 mod mutations;
+mod notices;
 mod process;
 mod races;
 mod redeploy;
