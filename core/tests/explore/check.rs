@@ -165,6 +165,14 @@ impl Tried<'_> {
             next.seal == self.ghost.seal || !self.before.past_seals().contains(step.call.seal()),
             "{self}"
         );
+        // Marks that stay too long are seen here, also where nobody is asked.
+        for (name, given) in [("warned", &next.warned), ("escalated", &next.escalated)] {
+            assert_eq!(
+                text.contains(&format!("\"{name}\":[")),
+                !given.is_empty(),
+                "{name}: {self}"
+            );
+        }
         if next.stage == Stage::Closed {
             assert!(
                 !next.combo.secret || !text.contains(SECRET),
