@@ -387,11 +387,16 @@ impl Grant {
 
     /// Whether it can still pass anything: not revoked, not used up, not over.
     pub fn is_live(&self, now: Timestamp) -> bool {
-        let over = match &self.scope {
-            Scope::Run { .. } | Scope::Session { .. } => false,
-            Scope::Until { time } => now >= *time,
-        };
+        let over = self.ends().is_some_and(|it| now >= it);
         !self.revoked && self.left() > 0 && !over
+    }
+
+    /// The time from which on it passes nothing, if it has one.
+    pub const fn ends(&self) -> Option<Timestamp> {
+        match &self.scope {
+            Scope::Run { .. } | Scope::Session { .. } => None,
+            Scope::Until { time } => Some(*time),
+        }
     }
 
     /// Which grant.

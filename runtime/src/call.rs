@@ -26,7 +26,6 @@ use crate::grant::{self, Place, offer};
 use crate::identity::Identity;
 use crate::invoke::{self, Panicked};
 use crate::judge::{can_be_met, judge, release};
-use crate::notify::Notifier;
 use crate::registry::{Entry, Tier};
 use crate::run::Run;
 use crate::store::{CallRow, CallWrite, Commit, Committed};
@@ -431,11 +430,11 @@ async fn gated(entry: &Entry, call: CallBuilder<'_>) -> Result<Called, Error> {
             .history(run.id, &entry.descriptor().name, &arguments)
             .await?
     };
-    let mut refresh = false;
+    let mut tries = 0;
     let opened = loop {
         // The cached directory will do: the commit says which revision it was, and is refused if another
         // one is stored.
-        let directory = if refresh {
+        let directory = if tries > 0 {
             inner.directory.refreshed(&*inner.store).await?
         } else {
             inner.directory.last()
@@ -448,22 +447,19 @@ async fn gated(entry: &Entry, call: CallBuilder<'_>) -> Result<Called, Error> {
         let agent = acting.map(|it| directory.agent(it.id()));
         let mut opening = opening(inner, entry, &directory, &arguments, &run, requester, agent)?;
         opening.blocked.extend(history.turned_down.clone());
-        let step = Box::pin(opened(inner, opening, &directory)).await?;
+        let step = Box::pin(opened(inner, opening, &directory, tries)).await?;
         inner
             .check_pending(&step.call, &history, directory.policy.limits())
             .await?;
         let row = Arc::new(row(&step.call, 0));
         let commit = opening_commit(inner, entry, &step, row.clone(), &run, directory.revision);
         if let Committed::Done { .. } = inner.store.commit(commit).await? {
-            if let Some(notifier) = &inner.notifier {
-                let (cause, at) = (Notifier::cause(None), *step.call.opened());
-                notifier.tell(None, &step.call, &cause, &directory.policy, at);
-            }
+            inner.tell_opened(&step.call, &directory.policy);
             let loaded = Loaded { call: step.call, row };
             inner.recent.put(&loaded);
             break loaded.call;
         }
-        refresh = true;
+        tries += 1;
     };
     trace::opened(&opened);
     let id = *opened.id();
@@ -483,7 +479,12 @@ async fn gated(entry: &Entry, call: CallBuilder<'_>) -> Result<Called, Error> {
 }
 
 /// Opens a call, past its confirmation if its requester has said that they need not be asked again.
-async fn opened(inner: &Inner, mut opening: Opening, directory: &Directory) -> Result<Step, Error> {
+async fn opened(
+    inner: &Inner,
+    mut opening: Opening,
+    directory: &Directory,
+    tries: u32,
+) -> Result<Step, Error> {
     let now = inner.clock.now();
     let step = Call::open(opening.clone(), now);
     if !matches!(step.call.phase(), Phase::Confirm { .. }) {
@@ -494,6 +495,7 @@ async fn opened(inner: &Inner, mut opening: Opening, directory: &Directory) -> R
         tool: &opening.tool,
         run: &opening.run,
         session: opening.session.as_ref(),
+        tries,
     };
     let with = |offer: &Offer| Opening {
         offer: Some(offer.clone()),
@@ -521,6 +523,7 @@ fn opening_commit(
         call: Some(CallWrite { row, replaces: None }),
         run: run.begins.then(|| run.row(call.requester(), *call.opened())),
         grant: change.map(|it| grant::write(&it.grant)),
+        before: change.and_then(|it| it.grant.ends()),
         descriptor: Some((entry.digest(), entry.descriptor_text().to_owned())),
         assumed_directory: Some(directory),
         records: step.record.clone().into_iter().chain(used).collect(),

@@ -420,6 +420,7 @@ impl Inner {
             tool: call.tool(),
             run: call.run(),
             session: call.session().as_ref(),
+            tries: 0,
         };
         self.grant_for(place, &directory, |offer| {
             next(Some(offer.clone())).is_some_and(|it| it.change.is_some())

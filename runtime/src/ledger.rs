@@ -28,7 +28,7 @@ pub use meaning::Meaning;
 pub use proof::prove;
 #[cfg(feature = "sqlite")]
 pub use source::SqliteLog;
-pub use source::{LogSource, MemoryLog, Page, Row, StoredHead};
+pub use source::{LogSource, MemoryLog, Page, Row, StoredHead, Words};
 pub use state::State;
 pub use verify::{Finding, Report, Request, Verdict, verify};
 

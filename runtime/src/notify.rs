@@ -20,6 +20,7 @@ use countersign_core::time::Timestamp;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
+use crate::engine::Inner;
 use crate::policy::Policy;
 
 /// How many notices wait for a hook that is busy. More are dropped.
@@ -209,6 +210,15 @@ impl Notifier {
             && tokio::time::timeout(LIMIT, &mut task).await.is_err()
         {
             task.abort();
+        }
+    }
+}
+
+impl Inner {
+    /// Tells what a call asks that was just opened.
+    pub(crate) fn tell_opened(&self, call: &Call, policy: &Policy) {
+        if let Some(notifier) = &self.notifier {
+            notifier.tell(None, call, &Notifier::cause(None), policy, *call.opened());
         }
     }
 }

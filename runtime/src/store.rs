@@ -59,6 +59,9 @@ pub struct Commit {
     pub tenant: TenantId,
     /// The time of the entries; the store moves it forward to that of the last entry if it is behind.
     pub time: Timestamp,
+    /// When what was assumed is over. If the entries would bear this time or a later one, the commit is a
+    /// [`Conflict`](Committed::Conflict).
+    pub before: Option<Timestamp>,
     /// The call that is opened or moved on.
     pub call: Option<CallWrite>,
     /// The run that begins. If there is one of that id, the commit is a [`Conflict`](Committed::Conflict).
@@ -86,6 +89,7 @@ impl Commit {
         Self {
             tenant,
             time,
+            before: None,
             call: None,
             run: None,
             grant: None,
@@ -124,7 +128,8 @@ pub enum Committed {
         /// The sequence number of its first entry; the log's size if it had none.
         seq: u64,
     },
-    /// Nothing was written: a version or the directory was not the expected one. Load again and retry.
+    /// Nothing was written: a version or the directory was not the expected one, or it is too late. Load
+    /// again and retry.
     Conflict,
 }
 

@@ -158,6 +158,7 @@ impl Inner {
                     replaces: Some(loaded.row),
                 }),
                 grant: change.as_ref().map(|it| grant::write(&it.grant)),
+                before: change.as_ref().and_then(|it| it.grant.ends()),
                 descriptor: self.descriptor_of(&call, &loaded.call),
                 assumed_directory: Some(directory.revision),
                 records: record.into_iter().chain(change.map(|it| it.record)).collect(),

@@ -45,6 +45,7 @@ pub(crate) fn verify(data: &Path, args: &VerifyArgs) -> Result<Reply, Failure> {
         key,
         trusted,
         state,
+        ..Request::default()
     };
     let (report, its_own) = match &args.export {
         None => {

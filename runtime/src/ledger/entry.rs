@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::ops::Deref;
 
+use countersign_core::digest::Digest;
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
@@ -57,8 +58,90 @@ pub(super) struct Fields<'a> {
     /// The grant that passed the confirmation in place of the requester.
     #[serde(borrow, default)]
     pub(super) passed_by: Option<Text<'a>>,
+    /// The grant that this confirmation made.
+    #[serde(borrow, default)]
+    pub(super) remembered: Option<Text<'a>>,
     #[serde(default)]
     pub(super) policy: Policy,
+    #[serde(borrow, default)]
+    pub(super) run: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    pub(super) tool: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    pub(super) descriptor: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    pub(super) grant: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    pub(super) terms: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    pub(super) used_by: Option<Text<'a>>,
+    #[serde(default)]
+    pub(super) left: Option<u32>,
+    #[serde(borrow, default)]
+    pub(super) scope: Option<Scope<'a>>,
+    #[serde(borrow, default)]
+    args: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    shown: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    proposed: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    reason: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    result: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    error: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    errors: Option<Text<'a>>,
+    /// The commitments whose words were erased.
+    #[serde(default)]
+    pub(super) blobs: Vec<Digest>,
+}
+
+impl Fields<'_> {
+    /// The commitments to words that were kept beside this entry, with the names of their fields.
+    ///
+    /// Those to the arguments of a gated call bind secrets too, which are kept nowhere: what is kept of
+    /// them is `shown`.
+    pub(super) fn words(&self) -> impl Iterator<Item = (&'static str, Result<Digest, String>)> {
+        let audited = self.kind.starts_with("audited.");
+        let said = [
+            ("args", self.args.as_ref().filter(|_| audited)),
+            ("shown", self.shown.as_ref()),
+            ("proposed", self.proposed.as_ref()),
+            ("reason", self.reason.as_ref()),
+            ("result", self.result.as_ref()),
+            ("error", self.error.as_ref()),
+            ("errors", self.errors.as_ref()),
+        ];
+        let said = said.into_iter().filter_map(|(name, text)| {
+            let read = text?.parse::<Digest>();
+            Some((
+                name,
+                read.map_err(|error| format!("its `{name}` is no commitment: {error}")),
+            ))
+        });
+        let policy = self.policy.text.map(|it| ("policy", Ok(it)));
+        said.chain(policy)
+    }
+}
+
+/// Where a grant counts.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "scope", deny_unknown_fields)]
+pub(super) enum Scope<'a> {
+    Run {
+        #[serde(borrow)]
+        run: Cow<'a, str>,
+    },
+    Session {
+        #[expect(dead_code, reason = "calls do not say on record in which session they are")]
+        session: String,
+    },
+    Until {
+        #[serde(borrow)]
+        time: Cow<'a, str>,
+    },
 }
 
 #[derive(Debug, Deserialize)]
@@ -99,6 +182,8 @@ pub(super) struct Policy {
     pub(super) confirmation: bool,
     /// The quorum of each approval gate, in order.
     pub(super) quorums: Vec<u32>,
+    /// The commitment to the text of a policy, and nothing else.
+    pub(super) text: Option<Digest>,
 }
 
 impl<'de> Deserialize<'de> for Policy {
@@ -111,8 +196,11 @@ impl<'de> Deserialize<'de> for Policy {
                 f.write_str("what is needed, or a commitment")
             }
 
-            fn visit_str<E>(self, _: &str) -> Result<Policy, E> {
-                Ok(Policy::default())
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Policy, E> {
+                Ok(Policy {
+                    text: Some(text.parse().map_err(E::custom)?),
+                    ..Policy::default()
+                })
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Policy, A::Error> {

@@ -7,12 +7,17 @@
 //!
 //! An execution without an end is no contradiction. The process was killed, or is still at it.
 
+mod grants;
+mod holds;
+
 use std::collections::{BTreeSet, HashMap};
 
 use countersign_core::call::may_follow;
 use serde::{Deserialize, Serialize};
 
 use super::entry::{Fields, Policy, Text};
+use grants::Grants;
+use holds::Holds;
 
 /// The calls that are open at one place of the log.
 ///
@@ -30,6 +35,8 @@ pub struct Meaning {
     calls: HashMap<String, Open>,
     /// Tools that only had to be on record and have no end yet.
     started: HashMap<String, String>,
+    grants: Grants,
+    holds: Holds,
 }
 
 /// A call that is not closed.
@@ -40,6 +47,8 @@ struct Open {
     seal: String,
     requester: String,
     agent: Option<(String, Option<String>)>,
+    /// The kind of its last record.
+    last: String,
     filled: bool,
     confirmed: bool,
     votes: Vec<(usize, String)>,
@@ -76,6 +85,7 @@ impl Meaning {
         }
         self.time.clear();
         self.time.push_str(&entry.time);
+        self.grants.expects(entry)?;
         if &*entry.kind == "call.refused" {
             return Ok(());
         }
@@ -85,7 +95,26 @@ impl Meaning {
         if entry.kind.starts_with("call.") {
             return self.call(entry);
         }
-        Ok(())
+        if let Some(event) = entry.kind.strip_prefix("grant.") {
+            return self.grants.take(event, entry);
+        }
+        match &*entry.kind {
+            "hold.set" | "hold.lifted" => self.holds.take(entry),
+            "blobs.erased" => {
+                let call = named(entry.call.as_ref(), "call")?;
+                if self.calls.contains_key(call) {
+                    return Err(format!("words of {call} were erased while it was open"));
+                }
+                self.holds.erased(call, entry)
+            }
+            "policy.changed" | "decision.refused" | "keeping.refused" => Ok(()),
+            _ => Err(unknown(entry)),
+        }
+    }
+
+    /// What is missing after the last entry: the second half of a commit.
+    pub(super) fn unfinished(&self) -> Option<Contradiction> {
+        self.grants.unfinished()
     }
 
     fn audited(&mut self, event: &str, entry: &Fields<'_>) -> Result<(), Contradiction> {
@@ -132,6 +161,9 @@ impl Meaning {
             .calls
             .entry(id.to_owned())
             .or_insert_with(|| Open::new(entry, requester));
+        self.grants
+            .in_call(entry, &call.last)
+            .map_err(|why| format!("`{}` of {id}: {why}", &*entry.kind))?;
         call.step(entry, phase, seal, requester)
             .map_err(|why| format!("`{}` of {id}: {why}", &*entry.kind))?;
         if phase == "closed" {
@@ -148,6 +180,7 @@ impl Open {
             seal: String::new(),
             requester: requester.to_owned(),
             agent: agent(entry),
+            last: String::new(),
             filled: false,
             confirmed: false,
             votes: Vec::new(),
@@ -199,6 +232,8 @@ impl Open {
             self.is_cleared(&entry.policy)?;
         }
         phase.clone_into(&mut self.phase);
+        self.last.clear();
+        self.last.push_str(&entry.kind);
         Ok(())
     }
 

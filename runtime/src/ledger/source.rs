@@ -10,6 +10,8 @@ mod sqlite;
 #[cfg(feature = "sqlite")]
 pub use sqlite::SqliteLog;
 
+use countersign_core::digest::Digest;
+
 use super::LedgerError;
 
 /// How many entries one page has at most.
@@ -114,6 +116,28 @@ impl Page {
     }
 }
 
+/// What a source has of the words that an entry is bound to.
+///
+/// ```
+/// use countersign::ledger::Words;
+///
+/// assert_ne!(Words::Gone, Words::Elsewhere);
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Words {
+    /// The source keeps only entries: nothing can be said about words.
+    Elsewhere,
+    /// They are not there.
+    Gone,
+    /// They are, as they are stored.
+    Kept {
+        /// The key of the commitment.
+        salt: Vec<u8>,
+        /// The words.
+        content: Vec<u8>,
+    },
+}
+
 /// A log that can be verified.
 pub trait LogSource {
     /// The stored head; none if there is none, which is only right for an empty log or an export.
@@ -130,6 +154,11 @@ pub trait LogSource {
     /// The stored checkpoints of more than `after` entries, the shortest first: sizes and notes. A page of
     /// them; none at the end.
     fn checkpoints(&mut self, after: i64) -> Result<Vec<(i64, Vec<u8>)>, LedgerError>;
+
+    /// The words that a commitment in an entry is bound to.
+    fn words(&mut self, _commitment: &Digest) -> Result<Words, LedgerError> {
+        Ok(Words::Elsewhere)
+    }
 }
 
 /// A log in memory: what a test changes, or what was fetched from elsewhere.

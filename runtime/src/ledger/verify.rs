@@ -1,12 +1,14 @@
 //! Reads a log from its beginning, or from where it was left, and says what is wrong with it.
 //!
 //! Two threads share the work. One reads, hashes, builds the tree and compares it with head and
-//! checkpoints; the other reads the entries as a story. Neither keeps more than a few pages.
+//! checkpoints; the other reads the entries as a story, and names the words that they are bound to, which
+//! the first one compares with what is kept beside the log. Neither keeps more than a few pages.
 //!
 //! What a newcomer would get wrong: not being able to check is not the same as finding nothing. Whatever
 //! keeps the verifier from its work is an error, and an error is never "ok".
 
 mod tree;
+mod words;
 
 use std::sync::mpsc;
 
@@ -20,6 +22,7 @@ use super::entry::Fields;
 use super::source::{LogSource, Page};
 use super::{LedgerError, Meaning, State, checked};
 use tree::Tree;
+use words::{Beside, Named};
 
 /// What to verify, and against what.
 ///
@@ -40,6 +43,9 @@ pub struct Request {
     /// From where to go on. What lies before it is not read again, except that a trusted checkpoint of
     /// fewer entries makes everything be read.
     pub state: Option<State>,
+    /// Whether to leave out what is kept beside the log: arguments, reasons and results, as far as nobody
+    /// erased them.
+    pub without_words: bool,
 }
 
 /// What came of it.
@@ -139,13 +145,21 @@ pub fn verify(source: &mut dyn LogSource, request: &Request) -> Result<Report, L
         seq: start,
         meaning: state.meaning,
         end: End::Open,
+        names: !request.without_words,
+        named: Named::default(),
     };
-    let story = if tree.resumes()? {
+    let (story, beside) = if tree.resumes()? {
         together(&mut tree, story)?
     } else {
-        story
+        (story, Beside::default())
     };
     let mut ended = tree.end()?;
+    let all = ended.findings.is_empty() && ended.missing.is_none() && matches!(story.end, End::Open);
+    if let Some(what) = story.meaning.unfinished().filter(|_| all) {
+        let (seq, exact) = (story.seq, true);
+        ended.findings.push(Finding { seq, exact, what });
+    }
+    ended.findings.extend(beside.end(all));
     match story.end {
         End::Found(finding) => ended.findings.push(finding),
         // What is damaged may look like another format. Only if nothing else is wrong it is one.
@@ -201,18 +215,22 @@ fn begin(request: &Request, trusted: Option<&Checkpoint>) -> Result<State, Ledge
 }
 
 /// Reads on while both threads find nothing.
-fn together(tree: &mut Tree<'_>, story: Story) -> Result<Story, LedgerError> {
+fn together(tree: &mut Tree<'_>, story: Story) -> Result<(Story, Beside), LedgerError> {
     std::thread::scope(|scope| {
         let (to, pages) = mpsc::sync_channel::<Page>(2);
-        let (back, free) = mpsc::channel();
+        let (back, free) = mpsc::channel::<(Page, Named)>();
+        let mut beside = Beside::default();
         let reader = std::thread::Builder::new()
             .name("countersign-verify".to_owned())
             .spawn_scoped(scope, move || story.read(&pages, &back))
             .map_err(|error| LedgerError::Unreadable(format!("cannot start a thread: {error}")))?;
         let mut outcome = Ok(());
         loop {
-            let mut page: Page = free.try_recv().unwrap_or_default();
-            match tree.next(&mut page) {
+            let (mut page, named) = free.try_recv().unwrap_or_default();
+            match beside
+                .take(tree.source(), named)
+                .and_then(|()| tree.next(&mut page))
+            {
                 Ok(more) => {
                     // The story has come to an end before: something is wrong with it.
                     if to.send(page).is_err() || !more {
@@ -226,10 +244,15 @@ fn together(tree: &mut Tree<'_>, story: Story) -> Result<Story, LedgerError> {
             }
         }
         drop(to);
-        let story = reader
+        let mut story = reader
             .join()
             .map_err(|_| LedgerError::Unreadable("the verifier itself failed".to_owned()))?;
-        outcome.map(|()| story)
+        outcome?;
+        for (_, named) in free {
+            beside.take(tree.source(), named)?;
+        }
+        beside.take(tree.source(), std::mem::take(&mut story.named))?;
+        Ok((story, beside))
     })
 }
 
@@ -239,6 +262,9 @@ struct Story {
     seq: u64,
     meaning: Meaning,
     end: End,
+    /// Whether to collect the commitments to words.
+    names: bool,
+    named: Named,
 }
 
 enum End {
@@ -253,7 +279,7 @@ struct Version {
 }
 
 impl Story {
-    fn read(mut self, pages: &mpsc::Receiver<Page>, back: &mpsc::Sender<Page>) -> Self {
+    fn read(mut self, pages: &mpsc::Receiver<Page>, back: &mpsc::Sender<(Page, Named)>) -> Self {
         for page in pages {
             for row in page.rows() {
                 if matches!(self.end, End::Open) {
@@ -264,7 +290,7 @@ impl Story {
             if let End::Found(_) = self.end {
                 return self;
             }
-            let _ = back.send(page);
+            let _ = back.send((page, std::mem::take(&mut self.named)));
         }
         self
     }
@@ -301,7 +327,11 @@ impl Story {
                 fields.seq, &*fields.log
             ));
         }
-        match self.meaning.take(&fields) {
+        let mut took = self.meaning.take(&fields);
+        if self.names && took.is_ok() {
+            took = self.named.take(&fields);
+        }
+        match took {
             Ok(()) => End::Open,
             Err(why) => found(format!("entry {seq} cannot have happened: {why}")),
         }

@@ -39,6 +39,7 @@ pub async fn conformance(store: Arc<dyn Store>) {
     lists::lists_page_by_key(&*store).await;
     lists::runs_page_from_the_newest(&*store).await;
     lists::entries_page_by_number(&*store).await;
+    grants::what_is_over_by_the_time_of_the_log_is_refused(&store).await;
     grants::the_last_use_goes_to_one(&store).await;
     grants::a_refused_grant_stops_its_commit(&*store).await;
     grants::live_grants_are_listed(&*store).await;

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use crate::history::{engine, entries, story};
 
-type Entry = Map<String, Value>;
+pub(crate) type Entry = Map<String, Value>;
 
 /// An honest history: one call approved by two and paid, one rejected, one only on record.
 async fn honest() -> Vec<Entry> {
@@ -21,7 +21,7 @@ async fn honest() -> Vec<Entry> {
 }
 
 /// A log of these entries as whoever owns the database would write it: numbers, leaves and head fit.
-fn written(entries: &[Entry]) -> MemoryLog {
+pub(crate) fn written(entries: &[Entry]) -> MemoryLog {
     let mut log = MemoryLog::default();
     let mut head = Frontier::default();
     for fields in entries {
@@ -45,13 +45,13 @@ fn written(entries: &[Entry]) -> MemoryLog {
 }
 
 /// The place of the `nth` entry of this kind.
-fn place(entries: &[Entry], kind: &str, nth: usize) -> usize {
+pub(crate) fn place(entries: &[Entry], kind: &str, nth: usize) -> usize {
     let mut found = entries.iter().enumerate().filter(|(_, it)| it["kind"] == kind);
     found.nth(nth).unwrap_or_else(|| panic!("no {kind}")).0
 }
 
 #[track_caller]
-fn refused(entries: &[Entry], at: usize, why: &str) {
+pub(crate) fn refused(entries: &[Entry], at: usize, why: &str) {
     let report = verify(&mut written(entries), &Request::default()).unwrap();
     assert_eq!(report.verdict, Verdict::Tampered, "{why}");
     let first = &report.findings[0];
@@ -244,6 +244,12 @@ async fn one_claim_has_one_end() {
         let report = verify(&mut written(&entries), &Request::default()).unwrap();
         assert_eq!(report.first_bad(), Some(u64::try_from(at).unwrap()), "{kind}");
     }
+    // Two ends of one claim, as if the first had left a doubt.
+    let (mut entries, at) = again("call.returned");
+    let first = &mut entries[at - 1];
+    first.insert("phase".to_owned(), "in_doubt".into());
+    first.remove("outcome");
+    refused(&entries, at, "its claim has ended");
     let mut skipped = honest.clone();
     let at = place(&honest, "call.claimed", 0);
     skipped[at]["claim"]["number"] = 2.into();
@@ -273,4 +279,52 @@ async fn a_missing_end_is_an_interruption() {
     let report = verify(&mut written(&entries), &Request::default()).unwrap();
     assert_eq!((report.verdict, report.findings), (Verdict::Ok, Vec::new()));
     assert_eq!((report.open, report.interrupted), (1, 2));
+}
+
+#[tokio::test]
+async fn words_are_erased_by_a_person_of_a_closed_call_that_nobody_holds() {
+    let honest = honest().await;
+    let paid = honest[place(&honest, "call.claimed", 0)]["call"].clone();
+    let said = |kind: &str, call: Option<&Value>| {
+        let who = json!({"id": "olivia", "kind": "person", "auth": "asserted-library"});
+        let last = &honest[honest.len() - 1];
+        let mut fields = Entry::from_iter([
+            ("kind".to_owned(), kind.into()),
+            ("actor".to_owned(), who),
+            ("basis".to_owned(), "case 7".into()),
+            ("time".to_owned(), last["time"].clone()),
+        ]);
+        fields.extend(call.map(|it| ("call".to_owned(), it.clone())));
+        fields
+    };
+    let then = |more: &[Entry]| [&honest[..], more].concat();
+    let erased = || said("blobs.erased", Some(&paid));
+    let end = honest.len();
+    let fits = |entries: &[Entry]| {
+        let report = verify(&mut written(entries), &Request::default()).unwrap();
+        assert_eq!((report.verdict, report.findings), (Verdict::Ok, Vec::new()));
+    };
+    fits(&then(&[erased()]));
+    for on in [None, Some(&paid)] {
+        let (held, free) = (said("hold.set", on), said("hold.lifted", on));
+        refused(
+            &then(&[held.clone(), erased()]),
+            end + 1,
+            "erased under a legal hold",
+        );
+        refused(&then(std::slice::from_ref(&free)), end, "no such hold");
+        fits(&then(&[held.clone(), held, free, erased()]));
+    }
+    let mut by_agent = erased();
+    by_agent["actor"]["kind"] = "agent".into();
+    refused(&then(&[by_agent]), end, "is not a person");
+    let mut early = honest.clone();
+    let opened = place(&honest, "call.claimed", 0);
+    let mut at_once = erased();
+    at_once["time"] = honest[opened]["time"].clone();
+    early.insert(opened, at_once);
+    refused(&early, opened, "while it was open");
+    let mut odd = erased();
+    odd["kind"] = "blobs.blessed".into();
+    refused(&then(&[odd]), end, "no kind of record");
 }

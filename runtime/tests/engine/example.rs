@@ -312,7 +312,7 @@ fn remembered() -> Vec<Map<String, Value>> {
         ),
         about(
             "grant.made",
-            json!({"descriptor": digest("descriptor"), "which": "exact", "scope": {"run": "run_01jd3w0000example0000000009"},
+            json!({"descriptor": digest("descriptor"), "which": "exact", "scope": {"scope": "session", "session": "support-81"},
             "requirement": "req_01jd3w0000example0000000009_0000000000000000000example"}),
         ),
         passed.is(
@@ -328,7 +328,7 @@ fn remembered() -> Vec<Map<String, Value>> {
             "grant.refused",
             json!({"actor": {"id": "mallory", "kind": "person", "auth": "asserted-library"}, "refusal": "not_allowed", "left": 1}),
         ),
-        about("grant.revoked", json!({"actor": who, "left": 0})),
+        about("grant.revoked", json!({"actor": who, "left": 1})),
     ]
 }
 

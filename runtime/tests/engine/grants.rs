@@ -153,6 +153,21 @@ async fn a_session_and_a_time_reach_over_runs_and_restarts() {
     passes(&propose(&again.engine, "restart", BILLING, None).await);
 }
 
+/// What the log would say was too late is not done, whatever the clock of this process says.
+#[tokio::test]
+async fn it_is_over_by_the_time_of_the_log() {
+    let world = World::new::<All>().await;
+    let end = world.clock.now().after(std::time::Duration::from_hours(1));
+    remembered(&world, "restart", BILLING, Remember::exact().until(end)).await;
+    passes(&propose(&world.engine, "restart", BILLING, None).await);
+    let ahead = World::at::<All>(world.dir.clone(), TestClock::new(), POLICY).await;
+    ahead.later(1);
+    ahead.open("pay_out", r#"{"amount":7}"#, "alice").await;
+    asks(&propose(&world.engine, "restart", BILLING, None).await);
+    let open = propose(&world.engine, "ticket", r#"{"summary":"s"}"#, None).await;
+    assert_eq!(open.phase().name(), "input");
+}
+
 #[tokio::test]
 async fn an_approval_is_asked_for_every_time() {
     let world = World::new::<All>().await;

@@ -18,7 +18,7 @@ use crate::world::{POLICY, code, who};
 #[approval(required, pool = "managers", quorum = 2, expires_in = "8h")]
 #[approval(required, pool = "finance", expires_in = "8h")]
 #[tool(requires_confirmation(expires_in = "4h"))]
-async fn disburse(n: u32, #[arg(secret)] pin: String) -> String {
+async fn remittance(n: u32, #[arg(secret)] pin: String) -> String {
     format!("{n} {}", pin.len())
 }
 
@@ -71,7 +71,7 @@ impl Scene {
         let clock = TestClock::new();
         let mut builder = Engine::builder()
             .store(store)
-            .registry(Registry::of::<disburse>().unwrap())
+            .registry(Registry::of::<remittance>().unwrap())
             .policy(policy())
             .clock(clock.clone())
             .worker(false);
@@ -83,7 +83,12 @@ impl Scene {
     }
 
     async fn open(&self) -> Result<Call, Error> {
-        match self.engine.call("disburse", ARGUMENTS).by(&who("alice")).await? {
+        match self
+            .engine
+            .call("remittance", ARGUMENTS)
+            .by(&who("alice"))
+            .await?
+        {
             Called::Waiting(waiting) => Ok(waiting.call().clone()),
             Called::Done(outcome) => panic!("{outcome:?}"),
         }

@@ -21,8 +21,8 @@ async fn lend(#[state] effects: Effects, n: u32) -> String {
 
 /// Confirmed within four hours.
 #[tool(requires_confirmation(expires_in = "4h"))]
-async fn reboot(#[state] effects: Effects, n: u32) -> String {
-    effects.push(format!("reboot {n}"));
+async fn power_cycle(#[state] effects: Effects, n: u32) -> String {
+    effects.push(format!("power_cycle {n}"));
     "up again".to_owned()
 }
 
@@ -33,7 +33,7 @@ async fn reboot(#[state] effects: Effects, n: u32) -> String {
 )]
 fn submit(n: u32, note: String) -> String;
 
-type All = (lend, reboot, submit);
+type All = (lend, power_cycle, submit);
 
 const HOUR: Duration = Duration::from_hours(1);
 
@@ -117,7 +117,7 @@ fn is_expired(call: &Call) -> bool {
 #[tokio::test]
 async fn a_warning_is_given_at_three_quarters_of_the_time_and_once() {
     let world = world().await;
-    let opened = world.open("reboot", r#"{"n":1}"#, "alice").await;
+    let opened = world.open("power_cycle", r#"{"n":1}"#, "alice").await;
     let id = *opened.id();
     assert_eq!(world.due(id).await, Some(180));
     world.clock.advance(Duration::from_millis(3 * 3_600_000 - 1));
@@ -137,13 +137,13 @@ async fn a_warning_is_given_at_three_quarters_of_the_time_and_once() {
     // What was shown before is still what is decided about.
     assert_eq!(world.decide("alice", &opened, Verdict::Confirm).await, "accepted");
     world.engine.worker().advance(id).await.unwrap();
-    assert_eq!(world.effects.all(), ["reboot 1"]);
+    assert_eq!(world.effects.all(), ["power_cycle 1"]);
 }
 
 #[tokio::test]
 async fn whoever_decides_in_time_is_not_warned() {
     let world = world().await;
-    let opened = world.open("reboot", r#"{"n":1}"#, "alice").await;
+    let opened = world.open("power_cycle", r#"{"n":1}"#, "alice").await;
     world.later(3);
     // The time has come, and the sweeper has not.
     assert_eq!(world.decide("alice", &opened, Verdict::Confirm).await, "accepted");
@@ -237,7 +237,7 @@ async fn what_was_missed_is_not_made_up_for() {
 async fn a_late_decision_is_refused_before_the_sweeper_came() {
     let world = world().await;
     for (tool, by, verdict) in [
-        ("reboot", "alice", Verdict::Confirm),
+        ("power_cycle", "alice", Verdict::Confirm),
         ("lend", "bob", Verdict::Approve),
         ("lend", "bob", Verdict::Reject),
     ] {
@@ -297,7 +297,7 @@ async fn every_gate_that_asks_warns_and_the_outside_each_time_it_is_asked() {
 #[tokio::test]
 async fn whatever_is_asked_anew_warns_anew() {
     let world = world().await;
-    let opened = world.open("reboot", r#"{"n":1}"#, "alice").await;
+    let opened = world.open("power_cycle", r#"{"n":1}"#, "alice").await;
     let id = *opened.id();
     world.later(3);
     world.sweep().await;
@@ -324,7 +324,7 @@ async fn whatever_is_asked_anew_warns_anew() {
 #[tokio::test]
 async fn a_question_that_comes_back_is_not_warned_of_twice() {
     let world = world().await;
-    let opened = world.open("reboot", r#"{"n":1}"#, "alice").await;
+    let opened = world.open("power_cycle", r#"{"n":1}"#, "alice").await;
     let id = *opened.id();
     world.later(3);
     world.sweep().await;
@@ -419,7 +419,7 @@ async fn others_must_be_told_before_the_time_is_over() {
         ("2h", "\n[[rules]]\ntool = \"lend\"\nexpires_in = \"1h\""),
         (
             "4h",
-            "\n[[rules]]\ntool = \"reboot\"\napprovals = [{ pool = \"managers\", expires_in = \"4h\" }]",
+            "\n[[rules]]\ntool = \"power_cycle\"\napprovals = [{ pool = \"managers\", expires_in = \"4h\" }]",
         ),
     ] {
         let error = start(after, more).await.unwrap_err();

@@ -7,11 +7,12 @@
 use std::path::Path;
 use std::time::Duration;
 
+use countersign_core::digest::Digest;
 use countersign_core::id::TenantId;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::{LogSource, PAGE, Page, StoredHead};
+use super::{LogSource, PAGE, Page, StoredHead, Words};
 use crate::ledger::LedgerError;
 use crate::store::read_only;
 
@@ -180,6 +181,21 @@ impl LogSource for SqliteLog {
                     |row| Ok((number(row.get_ref(0)?), bytes(row.get_ref(1)?).to_vec())),
                 )?
                 .collect()
+        })
+    }
+
+    fn words(&mut self, commitment: &Digest) -> Result<Words, LedgerError> {
+        self.ask(|connection| {
+            connection
+                .prepare_cached("SELECT salt, content FROM audit_blob WHERE log_id = ?1 AND commitment = ?2")?
+                .query_row(params![self.log, commitment.bytes()], |row| {
+                    Ok(Words::Kept {
+                        salt: bytes(row.get_ref(0)?).to_vec(),
+                        content: bytes(row.get_ref(1)?).to_vec(),
+                    })
+                })
+                .optional()
+                .map(|it| it.unwrap_or(Words::Gone))
         })
     }
 }

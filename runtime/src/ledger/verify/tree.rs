@@ -68,6 +68,11 @@ impl<'a> Tree<'a> {
         Ok(tree)
     }
 
+    /// Where the log is read from.
+    pub(super) fn source(&mut self) -> &mut dyn LogSource {
+        self.source
+    }
+
     /// Whether the entry before the first new one is still there.
     pub(super) fn resumes(&mut self) -> Result<bool, LedgerError> {
         let (Some(seq), Some(last)) = (self.frontier.size().checked_sub(1), self.last) else {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use countersign_core::id::{ActorId, GrantId, TenantId, ToolName};
+use countersign_core::time::Timestamp;
 use tokio::task::JoinSet;
 
 use super::{call_id, check_log, conflicts, done, empty, record, row, step, tenant};
@@ -29,6 +30,26 @@ fn write(tenant: &TenantId, row: GrantRow) -> Commit {
         }),
         ..empty(tenant)
     }
+}
+
+pub(super) async fn what_is_over_by_the_time_of_the_log_is_refused(store: &Arc<dyn Store>) {
+    let tenant = tenant("grant-time");
+    let at = |millis| Commit {
+        time: Timestamp::from_millis(millis),
+        before: Some(Timestamp::from_millis(50)),
+        ..write(&tenant, grant(1, 0))
+    };
+    conflicts(&**store, at(50)).await;
+    let ahead = Commit {
+        time: Timestamp::from_millis(60),
+        records: vec![record(None, "ahead")],
+        ..empty(&tenant)
+    };
+    done(&**store, ahead).await;
+    // Its own clock says that there is time left.
+    conflicts(&**store, at(10)).await;
+    assert!(store.grant(&tenant, GrantId::new(7, 1)).await.unwrap().is_none());
+    assert_eq!(check_log(&**store, &tenant).await.len(), 1);
 }
 
 pub(super) async fn the_last_use_goes_to_one(store: &Arc<dyn Store>) {

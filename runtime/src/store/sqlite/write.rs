@@ -244,7 +244,7 @@ fn write<'a>(
     let seq = head.frontier.size();
     let entries = entries(commit, seq, time)?;
 
-    if !as_assumed(connection, commit, head)? {
+    if commit.before.is_some_and(|it| time >= it) || !as_assumed(connection, commit, head)? {
         return Ok(Committed::Conflict);
     }
     // The first change. Nothing after it is refused.
