@@ -362,9 +362,12 @@ impl Inner {
                             ))));
                         }
                     };
-                    // What was accepted before gets the same answer, however the policy has changed since.
-                    let repeat = call.is_repeat(&event, self.clock.now());
-                    let stricter = stricter(call, directory).filter(|_| !repeat);
+                    // What was accepted before gets the same answer, however the policy has changed since. What
+                    // is over is not gated anew: whoever comes too late is told that.
+                    let now = self.clock.now().max(*call.updated());
+                    let over = call.deadline().is_some_and(|it| now >= it);
+                    let settled = over || call.is_repeat(&event, now);
+                    let stricter = stricter(call, directory).filter(|_| !settled);
                     tightens = stricter.is_some();
                     Ok(Move::Event(stricter.unwrap_or(event)))
                 })

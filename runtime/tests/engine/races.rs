@@ -306,6 +306,23 @@ async fn a_policy_that_tightens_after_the_last_vote_stops_the_claim() {
     }
 }
 
+#[tokio::test]
+async fn a_decision_that_is_too_late_under_a_stricter_policy_is_refused_once() {
+    let world = World::new::<ship>().await;
+    let call = world.open("ship", r#"{"n":1}"#, "alice").await;
+    beside(&world, &with_finance()).await;
+    world.later(24 * 7);
+    let deciding = say_to(&world.engine, &call, "alice", Verdict::Confirm);
+    let (answer, call) = tokio::time::timeout(Duration::from_secs(20), deciding)
+        .await
+        .unwrap();
+    assert_eq!((answer, call.phase().name()), ("expired", "closed"));
+    assert_eq!(
+        kinds(&world.engine, &call).await,
+        ["call.opened", "call.refused", "call.deadline_passed"]
+    );
+}
+
 /// Not a test by itself: a process that loads a policy when it is told to.
 #[test]
 fn loader() {
