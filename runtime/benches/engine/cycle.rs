@@ -98,7 +98,7 @@ fn raw(connection: &Connection, row: &[u8]) {
     }
 }
 
-fn raw_connection(dir: &std::path::Path) -> Connection {
+pub(crate) fn raw_connection(dir: &std::path::Path) -> Connection {
     let connection = Connection::open(dir.join("raw.db")).expect("a database");
     connection
         .pragma_update(None, "journal_mode", "wal")

@@ -5,9 +5,11 @@
 #![allow(missing_docs, reason = "criterion generates undocumented functions")]
 
 mod cycle;
+mod decide;
 mod dispatch;
 #[path = "../../tests/engine/history.rs"]
 mod history;
+mod inbox;
 mod registry;
 mod verify;
 
@@ -19,5 +21,13 @@ fn is_wanted(name: &str) -> bool {
     filter.is_none_or(|it| it.contains(name) || name.contains(&it))
 }
 
-criterion_group!(benches, dispatch::all, registry::all, cycle::all, verify::all);
+criterion_group!(
+    benches,
+    dispatch::all,
+    registry::all,
+    cycle::all,
+    decide::all,
+    inbox::all,
+    verify::all
+);
 criterion_main!(benches);
