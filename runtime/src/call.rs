@@ -454,6 +454,7 @@ async fn gated(entry: &Entry, call: CallBuilder<'_>) -> Result<Called, Error> {
         let row = Arc::new(row(&step.call, 0));
         let commit = opening_commit(inner, entry, &step, row.clone(), &run, directory.revision);
         if let Committed::Done { .. } = inner.store.commit(commit).await? {
+            inner.tell_opened(&step.call, &directory.policy);
             let loaded = Loaded { call: step.call, row };
             inner.recent.put(&loaded);
             break loaded.call;

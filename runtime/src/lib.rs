@@ -308,6 +308,8 @@ mod lease;
 #[cfg(feature = "runtime")]
 pub mod ledger;
 #[cfg(feature = "runtime")]
+mod notify;
+#[cfg(feature = "runtime")]
 pub mod policy;
 #[cfg(feature = "runtime")]
 pub mod registry;
@@ -338,6 +340,8 @@ pub use crate::error::Error;
 pub use crate::grant::Revoked;
 #[cfg(feature = "runtime")]
 pub use crate::identity::Identity;
+#[cfg(feature = "runtime")]
+pub use crate::notify::{Notice, NoticeKind, Notify, NotifyError};
 #[cfg(feature = "runtime")]
 pub use crate::policy::Policy;
 #[cfg(feature = "runtime")]
