@@ -6,15 +6,16 @@
 use std::fmt::Write as _;
 
 use countersign::core::call::From;
+use countersign::core::requirement::Ask;
 use countersign::core::time::Timestamp;
 use countersign::gate::{DeclaredGates, Origin};
-use countersign::{Call, CallId, GrantId, Outcome, Phase};
+use countersign::{Call, CallId, GrantId, Outcome, Phase, Requirement};
 use serde_json::{Value, json};
 
 use crate::failure::Failure;
 use crate::record::{self, Record};
 use crate::reply::{Reply, head};
-use crate::requirement::because;
+use crate::requirement::{because, reminders, time_left};
 use crate::session::Session;
 use crate::text;
 use crate::tools::condition;
@@ -32,6 +33,8 @@ struct Gate {
     at: Vec<Timestamp>,
     /// The grant that passed it, in place of a person.
     grant: Option<GrantId>,
+    /// What it asks, if it asks now.
+    asks: Option<Requirement>,
 }
 
 /// A gate that is declared on the function and does not stand for these arguments.
@@ -80,6 +83,14 @@ pub(crate) async fn explain(session: &Session, id: CallId) -> Result<Reply, Fail
         ));
         for origin in &gate.because {
             told.push_str(&text::wrapped(&because(origin), "      ", "      "));
+        }
+        if let Some(asked) = &gate.asks {
+            for line in time_left(asked)
+                .into_iter()
+                .chain(reminders(asked).map(str::to_owned))
+            {
+                let _ = writeln!(told, "      {line}");
+            }
         }
         if let Some(grant) = gate.grant {
             let _ = writeln!(told, "      remembered: {grant}");
@@ -146,6 +157,9 @@ fn gate_json(gate: &Gate) -> Value {
         "at": gate.at,
         "grant": gate.grant,
         "state": gate.state,
+        "expires_at": gate.asks.as_ref().and_then(|it| it.expires_at),
+        "warned": gate.asks.as_ref().is_some_and(|it| it.warned),
+        "escalated": gate.asks.as_ref().is_some_and(|it| it.escalated),
         "because": gate.because,
     })
 }
@@ -162,6 +176,11 @@ fn awaits_arguments(call: &Call) -> bool {
 fn gates(call: &Call, records: &[Record]) -> Vec<Gate> {
     let frozen = call.gates();
     let seal = call.seal().to_string();
+    let asked = call.requirements();
+    let asks = |ask: Ask| {
+        let id = call.requirement_id(ask);
+        asked.iter().find(|it| it.id == id).cloned()
+    };
     let mut gates = Vec::new();
     if let Some(gate) = &frozen.user_input {
         let met = !awaits_arguments(call) && records.iter().any(|it| it.kind() == "call.gated");
@@ -183,6 +202,7 @@ fn gates(call: &Call, records: &[Record]) -> Vec<Gate> {
             },
             at: Vec::new(),
             grant: None,
+            asks: asks(Ask::Input),
         });
     }
     if let Some(gate) = &frozen.confirmation {
@@ -202,6 +222,7 @@ fn gates(call: &Call, records: &[Record]) -> Vec<Gate> {
             },
             at: Vec::new(),
             grant: *call.granted(),
+            asks: asks(Ask::Confirm),
         });
     }
     for (place, gate) in frozen.approvals.iter().enumerate() {
@@ -218,6 +239,7 @@ fn gates(call: &Call, records: &[Record]) -> Vec<Gate> {
             by,
             at,
             grant: None,
+            asks: asks(Ask::Approval(place)),
         });
     }
     if let Some(gate) = &frozen.external {
@@ -237,6 +259,7 @@ fn gates(call: &Call, records: &[Record]) -> Vec<Gate> {
             by: Vec::new(),
             at: Vec::new(),
             grant: None,
+            asks: asks(Ask::External),
         });
     }
     gates

@@ -113,6 +113,8 @@ impl Record {
                 text::shown(self.text("grant")),
                 text::shown(self.text("refusal"))
             ),
+            "call.warned" => format!("three quarters of the time are over{}", self.reminded()),
+            "call.escalated" => format!("others are told that nobody has answered{}", self.reminded()),
             "call.deadline_passed" => "nobody answered in time".to_owned(),
             "call.votes_voided" => "approvals no longer count: a role was lost".to_owned(),
             "call.claimed" => "every gate is met; started the tool".to_owned(),
@@ -186,19 +188,34 @@ impl Record {
 
     /// ` for POOL`, of a vote.
     fn pool(&self) -> String {
-        let approvals = self.entry["policy"]["needed"]
-            .as_array()
-            .map(Vec::as_slice)
-            .unwrap_or_default();
-        let mut pools = approvals.iter().filter_map(|it| it["pool"].as_str());
         let place = self
             .entry
             .get("gate")
             .and_then(Value::as_u64)
             .and_then(|it| usize::try_from(it).ok());
         place
-            .and_then(|it| pools.nth(it))
-            .map_or_else(String::new, |it| format!(" for {}", text::shown(it)))
+            .and_then(|it| self.pool_at(it))
+            .map_or_else(String::new, |it| format!(" for {it}"))
+    }
+
+    /// The pool of an approval gate.
+    fn pool_at(&self, place: usize) -> Option<String> {
+        let needed = self.entry["policy"]["needed"].as_array()?;
+        let mut pools = needed.iter().filter_map(|it| it["pool"].as_str());
+        pools.nth(place).map(|it| text::shown(it).into_owned())
+    }
+
+    /// ` for POOL and POOL`, of a reminder; of other gates the phase says enough.
+    fn reminded(&self) -> String {
+        let asked = self.entry["asked"].as_array();
+        let places = asked.into_iter().flatten().filter_map(Value::as_str);
+        let pools = places.filter_map(|it| self.pool_at(it.strip_prefix("approval/")?.parse().ok()?));
+        let pools: Vec<String> = pools.collect();
+        if pools.is_empty() {
+            String::new()
+        } else {
+            format!(" for {}", text::listed(&pools, "and"))
+        }
     }
 }
 

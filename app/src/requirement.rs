@@ -24,6 +24,8 @@ pub(crate) fn json(requirement: &Requirement, stale: bool) -> Value {
         "has": requirement.has,
         "fields": requirement.fields,
         "expires_at": requirement.expires_at,
+        "warned": requirement.warned,
+        "escalated": requirement.escalated,
         "stale_tool": stale,
     })
 }
@@ -78,22 +80,41 @@ pub(crate) fn question(call: &Call, requirement: &Requirement, asked: &[String],
     for origin in origins(call, requirement) {
         words.push_str(&text::wrapped(&because(origin), "    ", "    "));
     }
-    if let Some(at) = requirement.expires_at {
-        let left = at.millis() - now().millis();
-        if left > 0 {
-            let then = match requirement.kind {
-                RequirementKind::External => "an operator is asked",
-                RequirementKind::UserInput
-                | RequirementKind::Confirmation
-                | RequirementKind::Approval
-                | RequirementKind::InDoubt => "it closes",
-            };
-            let _ = writeln!(words, "    {} left, then {then}", text::lasting(left));
-        } else {
-            words.push_str("    too late\n");
-        }
+    if let Some(left) = time_left(requirement) {
+        let _ = writeln!(words, "    {left}");
+    }
+    for reminder in reminders(requirement) {
+        let _ = writeln!(words, "    {reminder}");
     }
     words
+}
+
+/// How long it is still asked, and what then; nothing for what never expires.
+pub(crate) fn time_left(requirement: &Requirement) -> Option<String> {
+    let left = requirement.expires_at?.millis() - now().millis();
+    let then = match requirement.kind {
+        RequirementKind::External => "an operator is asked",
+        RequirementKind::UserInput
+        | RequirementKind::Confirmation
+        | RequirementKind::Approval
+        | RequirementKind::InDoubt => "it closes",
+    };
+    Some(if left > 0 {
+        format!("{} left, then {then}", text::lasting(left))
+    } else {
+        "too late".to_owned()
+    })
+}
+
+/// Whether people were warned of it, and others told.
+pub(crate) fn reminders(requirement: &Requirement) -> impl Iterator<Item = &'static str> {
+    let warned = requirement
+        .warned
+        .then_some("warned that three quarters of its time are over");
+    let escalated = requirement
+        .escalated
+        .then_some("escalated: others than the pool are told of it");
+    warned.into_iter().chain(escalated)
 }
 
 fn sentence(requirement: &Requirement, asked: &[String]) -> String {

@@ -1,13 +1,14 @@
-//! Two releases of one program on one store: the tool that people were asked about is not the one linked now.
+//! Two processes on one store: another release of the program, and one that looks days later.
 
 use std::path::Path;
 use std::sync::LazyLock;
 
 use clap::Parser as _;
-use countersign::Descriptor;
+use countersign::clock::{Clock, SystemClock};
 use countersign::core::tool::Definition;
 use countersign::prelude::*;
 use countersign::store::Sqlite;
+use countersign::{Descriptor, Timestamp};
 
 use crate::cli::Cli;
 use crate::reply::{DONE, Reply, WAITING};
@@ -40,13 +41,39 @@ fn changed() -> &'static Definition {
     }))
 }
 
-const POLICY: &str = "actors.alice.kind = \"person\"";
+/// Deploy a service.
+#[approval(required, pool = "managers")]
+#[tool]
+fn deploy(service: String) -> String {
+    service
+}
+
+const POLICY: &str = r#"
+    actors.alice.kind = "person"
+    actors.bob = { kind = "person", roles = ["manager"] }
+    pools.managers = { roles = ["manager"], escalate_after = "4h", escalate_to = ["mailto:cfo@example.com"] }
+"#;
+
+/// So many hours from now.
+struct Later(i64);
+
+impl Clock for Later {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(SystemClock.now().millis() + self.0 * 3_600_000)
+    }
+}
 
 async fn session(data: &Path, tool: &'static Definition) -> Session {
+    session_at(data, tool, 0).await
+}
+
+/// The same, some hours later.
+async fn session_at(data: &Path, tool: &'static Definition, hours: i64) -> Session {
     let engine = Engine::builder()
         .store(Sqlite::open(data.join("countersign.db")).unwrap())
         .registry(Registry::from_definitions([tool]).unwrap())
         .policy(Policy::parse(POLICY).unwrap())
+        .clock(Later(hours))
         .worker(false)
         .start()
         .await
@@ -108,4 +135,45 @@ async fn a_call_that_waits_shows_that_its_tool_has_changed() {
     assert!(shown.text.contains("has changed"), "{}", shown.text);
     let inbox = said(&new, "inbox --as alice").await;
     assert_eq!(inbox.json["items"][0]["stale_tool"], true);
+}
+
+#[tokio::test]
+async fn what_people_were_reminded_of_is_shown() {
+    let data = tempfile::tempdir().unwrap();
+    let tool = deploy::definition();
+    let now = session(data.path(), tool).await;
+    let waiting = said(&now, r#"call deploy --args {"service":"mail"} --as alice"#).await;
+    let asked = &waiting.json["requirements"][0];
+    assert_eq!(
+        (&asked["warned"], &asked["escalated"]),
+        (&false.into(), &false.into())
+    );
+    let call = waiting.json["call"].as_str().unwrap();
+    for (hours, warned) in [(5, false), (6 * 24, true)] {
+        let later = session_at(data.path(), tool, hours).await;
+        later.engine.worker().sweep().await.unwrap();
+        let inbox = said(&later, "inbox --as bob").await;
+        let explained = said(&later, &format!("explain {call}")).await;
+        for (told, reply) in [
+            (&inbox.json["items"][0], &inbox),
+            (&explained.json["gates"][0], &explained),
+        ] {
+            assert_eq!(
+                (&told["warned"], &told["escalated"]),
+                (&warned.into(), &true.into())
+            );
+            assert!(told["expires_at"].is_string());
+            assert!(reply.text.contains(" left, then it closes"), "{}", reply.text);
+            assert!(reply.text.contains("escalated: others"), "{}", reply.text);
+            assert_eq!(reply.text.contains("warned that"), warned, "{}", reply.text);
+        }
+    }
+    let shown = said(&now, &format!("show {call}")).await.text;
+    let shown = shown.split_whitespace().collect::<Vec<_>>().join(" ");
+    for line in [
+        "others are told that nobody has answered for managers",
+        "three quarters of the time are over for managers",
+    ] {
+        assert!(shown.contains(line), "{shown}");
+    }
 }

@@ -154,6 +154,7 @@ pub enum Unsatisfiable {
 ///     pool: managers.clone(),
 ///     quorum: 2,
 ///     expires_in: Duration::from_secs(3600),
+///     escalate_after: None,
 ///     because: Vec::new(),
 /// };
 /// let people = BTreeSet::from([ActorId::new("alice")?, ActorId::new("bob")?]);
@@ -244,6 +245,7 @@ mod tests {
                 pool: PoolName::new(pool).unwrap(),
                 quorum: *quorum,
                 expires_in: Duration::ZERO,
+                escalate_after: None,
                 because: Vec::new(),
             })
             .collect();

@@ -18,6 +18,7 @@ mod phase;
 mod readable;
 mod record;
 mod remember;
+mod remind;
 mod seal;
 mod settle;
 mod shadow;
@@ -43,6 +44,7 @@ use crate::digest::Digest;
 use crate::gate::Gates;
 use crate::grant::Change;
 use crate::id::{ActorId, CallId, GrantId, RunId, SessionId, TenantId, ToolName};
+use crate::requirement::Ask;
 use crate::time::Timestamp;
 
 pub(crate) use decide::persons_only;
@@ -142,6 +144,12 @@ pub struct Call {
     /// The grant that passed the confirmation under the seal of now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     granted: Option<GrantId>,
+    /// What is asked under the seal of now and was warned of.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    warned: BTreeSet<Ask>,
+    /// What is asked under the seal of now and others were told of.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    escalated: BTreeSet<Ask>,
     #[serde(skip)]
     told: Told,
 }
@@ -243,6 +251,8 @@ impl Call {
                 rules,
                 satisfiable,
             } => self.tightened(&gates, rules, satisfiable, now),
+            Event::Warned => self.warned(now),
+            Event::Escalated => self.escalated(now),
             Event::DeadlinePassed => self.deadline_passed(now),
             Event::Claimed {
                 worker,
@@ -314,6 +324,8 @@ impl Call {
     /// It may have run, and nobody knows. `cleared` is the deadline it was cleared with.
     fn fall_into_doubt(&mut self, claim: Option<Claim>, cleared: Timestamp) {
         self.doubts = self.doubts.saturating_add(1);
+        // Should the outside be asked once more, it has all its time once more.
+        self.warned.remove(&Ask::External);
         self.phase = Phase::InDoubt {
             claim,
             deadline: cleared,

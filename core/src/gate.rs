@@ -309,6 +309,15 @@ pub struct ApprovalGate {
     /// How long it asks.
     #[serde(rename = "expires_in_ms", with = "millis")]
     pub expires_in: Duration,
+    /// After how long others are told besides that it asks. It demands nothing and lets nobody else
+    /// approve; a gate is as strict with it as without.
+    #[serde(
+        rename = "escalate_after_ms",
+        with = "optional_millis",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub escalate_after: Option<Duration>,
     /// What makes it stand.
     pub because: Vec<Origin>,
 }
@@ -503,6 +512,7 @@ fn tightened_approvals(a: &[ApprovalGate], b: &[ApprovalGate]) -> Vec<ApprovalGa
                 pool: a.pool.clone(),
                 quorum: a.quorum.max(b.quorum),
                 expires_in: a.expires_in.min(b.expires_in),
+                escalate_after: a.escalate_after.into_iter().chain(b.escalate_after).min(),
                 because: joined(&a.because, &b.because),
             }));
         }
@@ -535,6 +545,7 @@ impl DeclaredGates {
                     pool: it.pool.clone(),
                     quorum: it.quorum.max(1),
                     expires_in: it.expires_in.unwrap_or(expiry),
+                    escalate_after: None,
                     because: annotation(it.when.as_ref()),
                 })
                 .collect(),

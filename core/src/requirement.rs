@@ -15,7 +15,8 @@ use crate::time::Timestamp;
 ///
 /// assert!(Ask::Input < Ask::Confirm && Ask::Confirm < Ask::Approval(0)); // the order in which they ask
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Ask {
     /// The requester, for fields.
     Input,
@@ -29,6 +30,20 @@ pub enum Ask {
     External,
     /// An operator, in the doubt of this number, from 1.
     InDoubt(u16),
+}
+
+impl Ask {
+    /// As it is written in records: `confirmation`, `approval/0`.
+    pub(crate) fn name(self) -> String {
+        match self {
+            Self::Input => "user_input".to_owned(),
+            Self::Confirm => "confirmation".to_owned(),
+            Self::Approval(place) => format!("approval/{place}"),
+            Self::Cleared => "cleared".to_owned(),
+            Self::External => "external".to_owned(),
+            Self::InDoubt(number) => format!("in_doubt/{number}"),
+        }
+    }
 }
 
 /// What kind of thing is asked.
@@ -75,7 +90,7 @@ pub enum RequirementKind {
 /// #     tool: ToolName::new("restart")?, release, requester: alice, agent: None,
 /// #     salt: Digest::new([7; 32]), patience: hour, proposed: arguments.clone(), arguments,
 /// #     gates: Gates {
-/// #         approvals: vec![ApprovalGate { pool, quorum: 2, expires_in: hour, because: Vec::new() }],
+/// #         approvals: vec![ApprovalGate { pool, quorum: 2, expires_in: hour, escalate_after: None, because: Vec::new() }],
 /// #         ..Gates::default()
 /// #     },
 /// #     rules: Digest::default(), blocked: Vec::new(), offer: None,
@@ -119,6 +134,10 @@ pub struct Requirement {
     pub fields: Vec<String>,
     /// When it expires; in doubt it never does.
     pub expires_at: Option<Timestamp>,
+    /// Whether it was warned of: little of its time is left.
+    pub warned: bool,
+    /// Whether others than the pool were told of it.
+    pub escalated: bool,
 }
 
 impl Requirement {
@@ -142,11 +161,12 @@ impl From<&Requirement> for RequirementId {
 impl Call {
     /// What this call asks now. Empty while nobody can decide anything.
     pub fn requirements(&self) -> Vec<Requirement> {
-        self.asks()
-            .into_iter()
-            .filter(|ask| !self.is_met(*ask))
-            .map(|ask| self.requirement(ask))
-            .collect()
+        self.open_asks().map(|ask| self.requirement(ask)).collect()
+    }
+
+    /// The gates of the phase that are not met.
+    pub(crate) fn open_asks(&self) -> impl Iterator<Item = Ask> {
+        self.asks().into_iter().filter(|ask| !self.is_met(*ask))
     }
 
     /// The gates of the phase.
@@ -213,6 +233,8 @@ impl Call {
             approved_by: Vec::new(),
             fields: Vec::new(),
             expires_at: self.deadline(),
+            warned: self.was_warned(ask),
+            escalated: self.was_escalated(ask),
         };
         match ask {
             Ask::Approval(place) => {
@@ -344,17 +366,9 @@ impl Call {
 
 /// The first 128 bits of a digest over call, gate and seal: what was shown cannot be swapped below it.
 fn id(call: CallId, ask: Ask, seal: Seal) -> RequirementId {
-    let gate = match ask {
-        Ask::Input => "user_input".to_owned(),
-        Ask::Confirm => "confirmation".to_owned(),
-        Ask::Approval(place) => format!("approval/{place}"),
-        Ask::Cleared => "cleared".to_owned(),
-        Ask::External => "external".to_owned(),
-        Ask::InDoubt(number) => format!("in_doubt/{number}"),
-    };
     let digest = Digest::of(
         "countersign/requirement/1",
-        &[&call.bytes(), gate.as_bytes(), seal.bytes()],
+        &[&call.bytes(), ask.name().as_bytes(), seal.bytes()],
     );
     let binding = digest
         .bytes()

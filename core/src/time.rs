@@ -50,6 +50,13 @@ impl Timestamp {
         let span = i64::try_from(span.as_millis()).unwrap_or(LATEST);
         Self::from_millis(self.0.saturating_add(span))
     }
+
+    /// This instant moved back; stops at the beginning of 1970.
+    #[must_use]
+    pub fn before(self, span: Duration) -> Self {
+        let span = i64::try_from(span.as_millis()).unwrap_or(LATEST);
+        Self::from_millis(self.0.saturating_sub(span))
+    }
 }
 
 /// RFC 3339 in UTC with milliseconds, `2026-05-04T09:30:00.000Z`.
@@ -212,5 +219,6 @@ mod tests {
     fn a_span_never_wraps() {
         let late = Timestamp::from_millis(LATEST - 1);
         assert_eq!(late.after(Duration::MAX).millis(), LATEST);
+        assert_eq!(late.before(Duration::MAX).millis(), 0);
     }
 }

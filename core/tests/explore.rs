@@ -81,7 +81,7 @@ const PHASES: [&str; 9] = [
 ];
 
 /// Which events count in which phases.
-const TABLE: [(&str, &[&str]); 21] = [
+const TABLE: [(&str, &[&str]); 23] = [
     ("filled", &["input"]),
     ("confirmed", &["confirm"]),
     ("amended", &["confirm"]),
@@ -106,6 +106,8 @@ const TABLE: [(&str, &[&str]); 21] = [
     ("gated", &["gating"]),
     ("gating_refused", &["gating"]),
     ("tightened", &["confirm", "approve", "cleared"]),
+    ("warned", &["input", "confirm", "approve", "external"]),
+    ("escalated", &["approve"]),
     (
         "deadline_passed",
         &["input", "gating", "confirm", "approve", "cleared", "external"],

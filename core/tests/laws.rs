@@ -29,6 +29,7 @@ fn gates(dice: &mut Dice) -> Gates {
             pool: PoolName::new(["a", "b"][usize::from(dice.below(3) == 0)]).unwrap(),
             quorum: 1 + u16::try_from(dice.below(3)).unwrap(),
             expires_in: hours(dice),
+            escalate_after: None,
             because: Vec::new(),
         })
         .collect();

@@ -427,6 +427,7 @@ fn a_union_covers_what_it_was_made_of() {
                 pool: pool("a"),
                 quorum: *quorum,
                 expires_in: Duration::from_hours(*hours),
+                escalate_after: None,
                 because: Vec::new(),
             })
             .collect(),
@@ -460,6 +461,7 @@ fn the_longest_entries_fit() {
                 pool: PoolName::new(&long(it)).unwrap(),
                 quorum: 5,
                 expires_in: Duration::from_hours(1),
+                escalate_after: None,
                 because: Vec::new(),
             })
             .collect(),

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use countersign_core::actor::{Actor, OPERATOR, REPORTER};
-use countersign_core::call::{Call, Phase};
+use countersign_core::call::{Call, Event, Phase};
 use countersign_core::id::{ActorId, PoolName};
 use countersign_core::time::Timestamp;
 
@@ -70,8 +70,18 @@ pub(crate) fn of(actor: &Actor) -> Vec<String> {
         .collect()
 }
 
-/// When a call must be looked at even if nothing happens to it.
-pub(crate) fn due(call: &Call) -> Option<Timestamp> {
+/// What time alone brings to a call: the end of its lease or of its time, and before that a warning and the
+/// word to others. If several are over, the end comes first, and nothing after it.
+fn dates(call: &Call) -> [(Option<Timestamp>, Event); 4] {
+    [
+        (lease(call), Event::LeaseLapsed),
+        (call.deadline(), Event::DeadlinePassed),
+        (call.warns_at(), Event::Warned),
+        (call.escalates_at(), Event::Escalated),
+    ]
+}
+
+const fn lease(call: &Call) -> Option<Timestamp> {
     match call.phase() {
         Phase::Executing { until, .. } => Some(*until),
         Phase::Input { .. }
@@ -81,6 +91,18 @@ pub(crate) fn due(call: &Call) -> Option<Timestamp> {
         | Phase::Cleared { .. }
         | Phase::External { .. }
         | Phase::InDoubt { .. }
-        | Phase::Closed { .. } => call.deadline(),
+        | Phase::Closed { .. } => None,
     }
+}
+
+/// When a call must be looked at even if nothing happens to it.
+pub(crate) fn due(call: &Call) -> Option<Timestamp> {
+    dates(call).into_iter().filter_map(|(at, _)| at).min()
+}
+
+/// What is due to happen to a call by itself.
+pub(crate) fn overdue(call: &Call, now: Timestamp) -> Option<Event> {
+    let now = now.max(*call.updated());
+    let mut dates = dates(call).into_iter();
+    dates.find_map(|(at, event)| at.filter(|at| now >= *at).map(|_| event))
 }

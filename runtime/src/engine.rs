@@ -3,6 +3,8 @@
 //! An ungated tool is invoked in place: no store, no task, no id. A gated one is opened, committed
 //! and left to the people it asks; whoever has the store can take their decisions.
 
+mod builder;
+
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -15,18 +17,20 @@ use tokio::sync::{broadcast, watch};
 use tokio::task::JoinHandle;
 
 use crate::call::CallBuilder;
-use crate::clock::{Clock, SystemClock};
+use crate::clock::Clock;
 use crate::desk::Desk;
 use crate::directory::DirectoryCache;
 use crate::error::Error;
 use crate::invoke::States;
 use crate::lease::Leases;
-use crate::ledger::{Keeper, Signer, SigningKey};
-use crate::policy::Policy;
+use crate::ledger::Keeper;
+use crate::notify::Notifier;
 use crate::registry::{Entry, Registry, Tier};
 use crate::store::{CallFilter, Store};
 use crate::turn::Recent;
 use crate::worker::Worker;
+
+pub use builder::EngineBuilder;
 
 /// How long a worker that says nothing is believed to be alive: ten seconds.
 pub const LEASE: Duration = Duration::from_secs(10);
@@ -51,6 +55,7 @@ pub(crate) struct Inner {
     /// Whether traces hold arguments and results.
     pub(crate) trace_content: bool,
     pub(crate) keeper: Option<Keeper>,
+    pub(crate) notifier: Option<Notifier>,
 }
 
 /// Opens calls. Cheap to clone; all clones are the same engine.
@@ -93,64 +98,10 @@ struct Running {
     task: JoinHandle<Result<(), Error>>,
 }
 
-/// What an engine is built from.
-///
-/// What does not fit together is found at the start, not at the first call:
-///
-/// ```
-/// use countersign::prelude::*;
-/// use countersign::store::Sqlite;
-///
-/// #[derive(Clone)]
-/// struct Ledger;
-///
-/// /// Count the entries.
-/// #[tool(read_only)]
-/// fn count(#[state] ledger: Ledger) -> u64 {
-///     let _ = ledger;
-///     0
-/// }
-///
-/// # #[tokio::main]
-/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let builder = || Ok::<_, countersign::Error>(
-///     Engine::builder().store(Sqlite::in_memory()?).registry(Registry::of::<count>()?).worker(false)
-/// );
-/// let error = builder()?.start().await.err().unwrap();
-/// assert!(error.to_string().contains("add `.state(…)`"));
-/// assert!(builder()?.state(Ledger).start().await.is_ok());
-/// # Ok(())
-/// # }
-/// ```
-#[must_use]
-pub struct EngineBuilder {
-    tenant: TenantId,
-    store: Option<Arc<dyn Store>>,
-    registry: Registry,
-    states: States,
-    clock: Arc<dyn Clock>,
-    policy: Option<Policy>,
-    worker: bool,
-    lease: Duration,
-    trace_content: bool,
-    key: Option<SigningKey>,
-}
-
 impl Engine {
     /// Starts to build an engine.
     pub fn builder() -> EngineBuilder {
-        EngineBuilder {
-            tenant: TenantId::default(),
-            store: None,
-            registry: Registry::default(),
-            states: States::default(),
-            clock: Arc::new(SystemClock),
-            policy: None,
-            worker: true,
-            lease: LEASE,
-            trace_content: false,
-            key: None,
-        }
+        EngineBuilder::new()
     }
 
     /// Proposes a call: `engine.call("issue_refund", json!({…})).by(&alice).await?`.
@@ -293,7 +244,8 @@ impl Engine {
             .collect()
     }
 
-    /// Ends the background worker after it has finished what it had claimed, and signs the log.
+    /// Ends the background worker after it has finished what it had claimed, tells the notices that wait, for
+    /// five seconds at most, and signs the log.
     pub async fn stop(&self) -> Result<(), Error> {
         let running = self.running.lock().unwrap_or_else(PoisonError::into_inner).take();
         let ended = match running {
@@ -303,166 +255,13 @@ impl Engine {
             }
             None => Ok(()),
         };
+        if let Some(notifier) = &self.inner.notifier {
+            notifier.stop().await;
+        }
         if let Some(keeper) = &self.inner.keeper {
             keeper.stop().await?;
         }
         ended
-    }
-}
-
-impl EngineBuilder {
-    /// Where calls and records are kept. Required.
-    pub fn store(mut self, store: impl Store) -> Self {
-        self.store = Some(Arc::new(store));
-        self
-    }
-
-    /// The tools.
-    pub fn registry(mut self, registry: Registry) -> Self {
-        self.registry = registry;
-        self
-    }
-
-    /// Actors, pools and rules. Without one, those that the store has stay in force.
-    pub fn policy(mut self, policy: Policy) -> Self {
-        self.policy = Some(policy);
-        self
-    }
-
-    /// A value for `#[state]` parameters of its type. The type must be `Clone`; a second value of the same
-    /// type replaces the first.
-    pub fn state<T: Clone + Send + Sync + 'static>(mut self, value: T) -> Self {
-        self.states.insert(value);
-        self
-    }
-
-    /// The clock; the system's unless said.
-    pub fn clock(mut self, clock: impl Clock) -> Self {
-        self.clock = Arc::new(clock);
-        self
-    }
-
-    /// Whose data; `default` unless said.
-    pub fn tenant(mut self, tenant: TenantId) -> Self {
-        self.tenant = tenant;
-        self
-    }
-
-    /// Whether to run cleared calls in the background; yes unless said. Without it, use [`Engine::worker`].
-    pub fn worker(mut self, worker: bool) -> Self {
-        self.worker = worker;
-        self
-    }
-
-    /// How long a worker that says nothing is believed to be alive; [`LEASE`] unless said, 30
-    /// milliseconds at least. Renewed three times in that time.
-    pub fn lease(mut self, lease: Duration) -> Self {
-        self.lease = lease.max(Duration::from_millis(30));
-        self
-    }
-
-    /// Whether traces hold arguments, results and the words of errors; no unless said. `#[arg(secret)]` values
-    /// are replaced even then. See [`trace`](crate::trace).
-    pub fn trace_content(mut self, content: bool) -> Self {
-        self.trace_content = content;
-        self
-    }
-
-    /// The key that signs checkpoints of the audit log: every 256 entries, every minute with news, and at
-    /// [`Engine::stop`]. Without one, the log is not signed.
-    pub fn signing_key(mut self, key: SigningKey) -> Self {
-        self.key = Some(key);
-        self
-    }
-
-    /// Checks that everything fits together, loads the policy and starts the worker. Must be called within
-    /// a tokio runtime.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Start`] without a store or a `#[state]` that some tool takes; [`Error::Policy`] for a policy
-    /// that does not fit the tools; otherwise if the store fails.
-    pub async fn start(self) -> Result<Engine, Error> {
-        let store = self
-            .store
-            .ok_or_else(|| Error::Start("an engine needs a store: `.store(…)`".to_owned()))?;
-        check_states(&self.registry, &self.states)?;
-        let directory = DirectoryCache::new(self.tenant.clone());
-        if let Some(policy) = &self.policy {
-            check_tools(&self.registry, policy)?;
-            directory.load(&*store, policy, self.clock.now()).await?;
-        }
-        let current = directory.refreshed(&*store).await?;
-        if self.policy.is_none() {
-            check_tools(&self.registry, &current.policy)?;
-        }
-        let mut registry = self.registry;
-        registry.set_tiers(&current.policy);
-        let keeper = self.key.map(|key| {
-            Keeper::start(Signer {
-                store: store.clone(),
-                tenant: self.tenant.clone(),
-                clock: self.clock.clone(),
-                key,
-            })
-        });
-        let inner = Arc::new(Inner {
-            keeper,
-            worker: WorkerId::new(millis(&*self.clock), random()),
-            tenant: self.tenant,
-            store,
-            registry,
-            states: Arc::new(self.states),
-            clock: self.clock,
-            directory,
-            lease: self.lease,
-            leases: Leases::default(),
-            recent: Recent::default(),
-            hints: broadcast::channel(HINTS).0,
-            trace_content: self.trace_content,
-        });
-        let running = self.worker.then(|| {
-            let (stop, stopped) = watch::channel(false);
-            let worker = Worker(inner.clone());
-            Running {
-                stop,
-                task: tokio::spawn(async move { worker.run(stopped).await }),
-            }
-        });
-        Ok(Engine {
-            inner,
-            running: Arc::new(Mutex::new(running)),
-        })
-    }
-}
-
-/// Every `#[state]` type of every tool must be there before the first call, not when it is needed.
-fn check_states(registry: &Registry, states: &States) -> Result<(), Error> {
-    for entry in registry.iter() {
-        for state in (entry.definition().states)() {
-            if states.get(state.id).is_none() {
-                return Err(Error::Start(format!(
-                    "`{}` takes `#[state] {}`, and no value of that type was provided; add `.state(…)`",
-                    entry.definition().name,
-                    state.name
-                )));
-            }
-        }
-    }
-    Ok(())
-}
-
-fn check_tools(registry: &Registry, policy: &Policy) -> Result<(), Error> {
-    let directory = crate::directory::Directory::seeded_from(policy);
-    let members = directory.members();
-    let errors: Vec<String> = registry
-        .iter()
-        .flat_map(|it| policy.check_tool(it.descriptor(), &members))
-        .collect();
-    if errors.is_empty() {
-        Ok(())
-    } else {
-        Err(crate::policy::PolicyError::Refused(errors).into())
     }
 }
 

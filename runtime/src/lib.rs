@@ -308,6 +308,8 @@ mod lease;
 #[cfg(feature = "runtime")]
 pub mod ledger;
 #[cfg(feature = "runtime")]
+mod notify;
+#[cfg(feature = "runtime")]
 mod opening;
 #[cfg(feature = "runtime")]
 pub mod policy;
@@ -340,6 +342,8 @@ pub use crate::error::Error;
 pub use crate::grant::Revoked;
 #[cfg(feature = "runtime")]
 pub use crate::identity::Identity;
+#[cfg(feature = "runtime")]
+pub use crate::notify::{Notice, NoticeKind, Notify, NotifyError};
 #[cfg(feature = "runtime")]
 pub use crate::policy::Policy;
 #[cfg(feature = "runtime")]

@@ -63,6 +63,7 @@ pub(crate) async fn gated(entry: &Entry, engine: &Engine, parts: Parts<'_>) -> R
         };
         match inner.store.commit(commit).await? {
             Committed::Done { .. } => {
+                inner.tell_opened(&step.call, &directory.policy);
                 let loaded = Loaded { call: step.call, row };
                 inner.recent.put(&loaded);
                 break loaded.call;

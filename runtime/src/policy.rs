@@ -16,6 +16,12 @@
 //! [pools]
 //! managers = { roles = ["manager"], actors = ["erin"] }
 //!
+//! [pools.finance]
+//! roles = ["finance"]
+//! notify = ["slack:#finance"]            # told when the pool is asked; lets nobody approve
+//! escalate_after = "1d"                  # shorter than every gate of the pool asks
+//! escalate_to = ["mailto:cfo@example.com"]
+//!
 //! [limits]
 //! pending_per_run = 100                  # calls of one run that may wait for people at once
 //! pending_per_requester = 1000           # calls of one requester
@@ -44,6 +50,7 @@
 //! tightens, and doubt closes the gate. A value of `#[arg(secret)]` can be tested; it is never shown.
 
 mod condition;
+mod pool;
 mod rule;
 
 use std::cell::LazyCell;
@@ -57,6 +64,7 @@ use countersign_core::digest::Digest;
 use countersign_core::gate::{DEFAULT_EXPIRY, Gates, InputGate};
 use countersign_core::id::{ActorId, PoolName, Role};
 use countersign_core::tool::Descriptor;
+pub use pool::Pool;
 use rule::{Rule, cap_expiry, spans};
 use serde::{Deserialize, Serialize};
 
@@ -139,31 +147,6 @@ pub struct ActorEntry {
     /// The person who answers for an agent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<ActorId>,
-}
-
-/// Who may approve, by name and by role. Only persons count.
-///
-/// ```
-/// use countersign::Policy;
-///
-/// let policy = Policy::parse("
-///     actors.bob = { kind = 'person', roles = ['manager'] }
-///     actors.bot = { kind = 'agent', owner = 'bob' }
-///     pools.managers = { roles = ['manager'], actors = ['bot'] }
-/// ").unwrap();
-/// let managers = policy.pools().values().next().unwrap();
-/// let belongs = policy.actors().iter().filter(|(id, actor)| managers.has(id, actor));
-/// assert_eq!(belongs.count(), 1); // bob; an agent approves nothing
-/// ```
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Pool {
-    /// These actors.
-    #[serde(default)]
-    pub actors: BTreeSet<ActorId>,
-    /// Everybody who has one of these roles.
-    #[serde(default)]
-    pub roles: BTreeSet<Role>,
 }
 
 #[derive(Deserialize)]
@@ -268,6 +251,7 @@ impl Policy {
         for (name, pool) in &self.pools {
             let unknown = pool.actors.iter().filter(|it| !self.actors.contains_key(*it));
             errors.extend(unknown.map(|it| format!("pool `{name}`: nobody knows an actor `{it}`")));
+            errors.extend(pool.contradictions(name));
         }
         if self.limits.pending_per_run == 0 || self.limits.pending_per_requester == 0 {
             errors.push("[limits]: a limit of 0 would let nothing be asked; use at least 1".to_owned());
@@ -338,6 +322,7 @@ impl Policy {
                 ));
             }
         }
+        errors.extend(self.late_escalations(tool));
         let ruled = self.rules_for(tool.name.as_str()).flat_map(|it| &it.approvals);
         let asked: BTreeSet<_> = ruled
             .map(|it| (&it.pool, it.quorum))
@@ -358,6 +343,24 @@ impl Policy {
             }
         }
         errors
+    }
+
+    /// The pools that would tell others when the time of a gate of this tool is over, or may be.
+    fn late_escalations(&self, tool: &Descriptor) -> Vec<String> {
+        let rules = || self.rules_for(tool.name.as_str());
+        let declared = tool.gates.approvals.iter().map(|it| (&it.pool, it.expires_in));
+        let demanded = rules().flat_map(|it| &it.approvals);
+        let demanded = demanded.map(|it| (&it.pool, it.expires_in));
+        let cap = rules().filter_map(|it| it.expires_in).min();
+        let late = declared.chain(demanded).filter_map(|(name, expires_in)| {
+            let expires_in = expires_in.unwrap_or(self.patience());
+            let shortest = cap.map_or(expires_in, |it| it.min(expires_in));
+            self.pools
+                .get(name)?
+                .escalates_too_late(name, tool.name.as_str(), shortest)
+        });
+        let late: BTreeSet<String> = late.collect();
+        late.into_iter().collect()
     }
 
     /// The text it was read from.
@@ -436,6 +439,10 @@ impl Policy {
         for (cap, origin) in &caps {
             cap_expiry(&mut tightened, *cap, origin);
         }
+        for gate in &mut tightened.approvals {
+            let after = self.pools.get(&gate.pool).and_then(|it| it.escalate_after);
+            gate.escalate_after = after.filter(|it| *it < gate.expires_in);
+        }
         let parts: Vec<&[u8]> = applied.iter().map(String::as_bytes).collect();
         (tightened, Digest::of("countersign/rules/1", &parts))
     }
@@ -453,14 +460,6 @@ impl Policy {
             }
         }
         (gates, Digest::of("countersign/rules/1", &[]))
-    }
-}
-
-impl Pool {
-    /// Whether this actor belongs to it. Only persons do.
-    pub fn has(&self, id: &ActorId, actor: &ActorEntry) -> bool {
-        actor.kind == Kind::Person
-            && (self.actors.contains(id) || self.roles.iter().any(|role| actor.roles.contains(role)))
     }
 }
 

@@ -274,7 +274,7 @@ fn pause(call: &Call, asked: &Requirement, step: &str, now: Timestamp) {
         countersign.trace_id = trace_id(*call.id()),
         countersign.span_id = pause_id(&asked.id),
         countersign.parent_id = call_span_id(*call.id()),
-        countersign.started_ms = asked_since(call, asked).millis(),
+        countersign.started_ms = call.asked_since().unwrap_or(*call.updated()).millis(),
         countersign.ended_ms = now.millis(),
     );
 }
@@ -312,23 +312,6 @@ fn closed(call: &Call, now: Timestamp) {
         countersign.started_ms = call.opened().millis(),
         countersign.ended_ms = now.millis(),
     );
-}
-
-/// When a gate began to ask: its time is counted from then on, so its deadline says it.
-fn asked_since(call: &Call, asked: &Requirement) -> Timestamp {
-    let gates = call.gates();
-    let patience = match asked.kind {
-        RequirementKind::UserInput => gates.user_input.as_ref().map(|it| it.expires_in),
-        RequirementKind::Confirmation => gates.confirmation.as_ref().map(|it| it.expires_in),
-        RequirementKind::Approval => gates.approvals.iter().map(|it| it.expires_in).min(),
-        RequirementKind::External => gates.external.as_ref().map(|it| it.expires_in),
-        RequirementKind::InDoubt => None,
-    };
-    let since = asked.expires_at.zip(patience).map(|(until, patience)| {
-        let patience = i64::try_from(patience.as_millis()).unwrap_or(i64::MAX);
-        Timestamp::from_millis(until.millis().saturating_sub(patience))
-    });
-    since.unwrap_or(*call.updated()).max(*call.opened())
 }
 
 /// The requirements that were decided about a call, in order. Of a store that fails, none: a trace is no

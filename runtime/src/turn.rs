@@ -13,6 +13,7 @@ use crate::engine::Inner;
 use crate::error::Error;
 use crate::grant;
 use crate::identity::Identity;
+use crate::notify::Notifier;
 use crate::store::{CallRow, CallWrite, Commit, Committed};
 use crate::trace;
 
@@ -147,6 +148,10 @@ impl Inner {
             }
             let row = Arc::new(row(&call, loaded.row.version + 1));
             let traced = trace::step(record.as_ref());
+            let told = self
+                .notifier
+                .as_ref()
+                .map(|it| (it, Notifier::cause(record.as_ref())));
             let commit = Commit {
                 call: Some(CallWrite {
                     row: row.clone(),
@@ -162,6 +167,9 @@ impl Inner {
             if let Committed::Done { .. } = self.store.commit(commit).await? {
                 if let Some(step) = traced {
                     trace::moved(&loaded.call, &call, &step, now);
+                }
+                if let Some((notifier, cause)) = told {
+                    notifier.tell(Some(&loaded.call), &call, &cause, &directory.policy, now);
                 }
                 let loaded = Loaded { call, row };
                 self.recent.put(&loaded);

@@ -11,7 +11,6 @@ use std::time::Duration;
 use countersign_core::call::{Answer, Call, Claim, Code, Effect, Event, Phase, Refusal};
 use countersign_core::digest::Digest;
 use countersign_core::id::CallId;
-use countersign_core::time::Timestamp;
 use countersign_core::tool::{Approved, CallContext, Definition};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
@@ -167,7 +166,8 @@ impl Worker {
             && entry.is_some_and(|it| it.digest() == *call.descriptor())
     }
 
-    /// Everything that is due by now: deadlines that passed, leases that lapsed. Any process may do it.
+    /// Everything that is due by now: warnings, escalations, deadlines that passed, leases that lapsed. Any
+    /// process may do it. Of a call whose time is over, only that is recorded: nobody is warned any more.
     pub async fn sweep(&self) -> Result<(), Error> {
         let inner = &*self.0;
         let filter = CallFilter::Due(inner.clock.now());
@@ -179,9 +179,7 @@ impl Worker {
             for row in &rows {
                 // One call that cannot be read must not keep all others from expiring.
                 if let Ok(loaded) = inner.load(row.id).await {
-                    inner
-                        .turn(loaded, |call, _| Ok(overdue(call, inner.clock.now())))
-                        .await?;
+                    inner.catch_up(loaded).await?;
                 }
             }
         }
@@ -416,6 +414,23 @@ impl Worker {
     }
 }
 
+impl Inner {
+    /// Does what time has brought to a call, one thing after the other, until nothing is due.
+    async fn catch_up(&self, mut loaded: Loaded) -> Result<(), Error> {
+        loop {
+            let turned = self.turn(loaded, |call, _| {
+                let event = agenda::overdue(call, self.clock.now());
+                Ok(event.map_or(Move::Leave, Move::Event))
+            });
+            let turned = turned.await?;
+            if turned.answer != Answer::Accepted {
+                return Ok(());
+            }
+            loaded = turned.loaded;
+        }
+    }
+}
+
 /// What a worker has under way.
 struct Crew {
     tasks: JoinSet<()>,
@@ -444,23 +459,6 @@ enum Claimed {
     Moved(Loaded),
     /// It cannot be run here.
     Refused(Call, Refusal),
-}
-
-/// What is due to happen to a call by itself.
-fn overdue(call: &Call, now: Timestamp) -> Move {
-    match call.phase() {
-        Phase::Executing { until, .. } if now >= *until => Move::Event(Event::LeaseLapsed),
-        Phase::Executing { .. } | Phase::InDoubt { .. } | Phase::Closed { .. } => Move::Leave,
-        Phase::Input { .. }
-        | Phase::Gating { .. }
-        | Phase::Confirm { .. }
-        | Phase::Approve { .. }
-        | Phase::Cleared { .. }
-        | Phase::External { .. } => match call.deadline() {
-            Some(deadline) if now >= deadline => Move::Event(Event::DeadlinePassed),
-            Some(_) | None => Move::Leave,
-        },
-    }
 }
 
 /// What the function may know about its call.

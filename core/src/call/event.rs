@@ -131,6 +131,10 @@ pub enum Event {
         /// Whether the union of these gates and the frozen ones can be met at all; else why not.
         satisfiable: Result<(), String>,
     },
+    /// A quarter of the time of what is asked is left.
+    Warned,
+    /// What is asked has waited so long that others are to be told.
+    Escalated,
     /// The time of what is asked is over.
     DeadlinePassed,
     /// A worker wants to run the call.

@@ -121,6 +121,8 @@ impl Call {
             tokens: Vec::new(),
             decided: Vec::new(),
             granted: None,
+            warned: BTreeSet::new(),
+            escalated: BTreeSet::new(),
             told: Told::default(),
         };
         call.proposal = call.proposal_of(&opening.proposed);

@@ -11,6 +11,7 @@ use crate::audit::{Blob, Draft};
 use crate::digest::Digest;
 use crate::grant::Change;
 use crate::id::RequirementId;
+use crate::requirement::Ask;
 
 /// Collects the fields of one entry.
 pub(super) struct Note {
@@ -105,6 +106,12 @@ impl Note {
             Some(change) => self.word("passed_by", &change.grant.id().to_string()),
             None => self,
         }
+    }
+
+    /// What is asked.
+    pub(super) fn asked(self, asks: &[Ask]) -> Self {
+        let asked: Vec<Value> = asks.iter().map(|it| it.name().into()).collect();
+        self.with("asked", asked)
     }
 
     /// A plain word that is no personal data.

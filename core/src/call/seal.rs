@@ -147,6 +147,8 @@ impl Call {
         // Whoever holds a token knows what became of the old arguments, not of the new ones.
         self.tokens.clear();
         self.granted = None;
+        self.warned.clear();
+        self.escalated.clear();
         self.committed = self.commitment();
         self.seal = self.sealed(self.committed);
     }

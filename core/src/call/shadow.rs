@@ -147,6 +147,9 @@ impl Shadow {
             Changes::Gates => self.descriptor == Some(entry.descriptor),
             Changes::Seal => self.same_gates(entry),
             Changes::Nothing => self.same_gates(entry) && self.seal == Some(entry.seal),
+            Changes::NotEvenPhase => {
+                self.same_gates(entry) && self.seal == Some(entry.seal) && self.phase == entry.phase
+            }
         };
         if kept
             && self.state == entry.was
@@ -178,6 +181,8 @@ enum Changes {
     /// The seal alone: everything is asked anew.
     Seal,
     Nothing,
+    /// Nor where the call stands: somebody was reminded.
+    NotEvenPhase,
 }
 
 /// From which phases an event of this kind is accepted, as the table has it, and what it may change.
@@ -198,6 +203,11 @@ fn precondition(kind: &str) -> Option<(&'static [&'static str], Changes)> {
         "call.reported" => (&["executing", "external", "in_doubt"], Changes::Nothing),
         "call.token_issued" => (&["external"], Changes::Nothing),
         "call.resolved" => (&["in_doubt"], Changes::Seal),
+        "call.warned" => (
+            &["input", "confirm", "approve", "external"],
+            Changes::NotEvenPhase,
+        ),
+        "call.escalated" => (&["approve"], Changes::NotEvenPhase),
         "call.deadline_passed" => (
             &["input", "gating", "confirm", "approve", "cleared", "external"],
             Changes::Nothing,

@@ -7,6 +7,7 @@ fn approval(pool: &str, quorum: u16, hours: u64) -> ApprovalGate {
         pool: PoolName::new(pool).unwrap(),
         quorum,
         expires_in: Duration::from_secs(hours * 3600),
+        escalate_after: None,
         because: Vec::new(),
     }
 }

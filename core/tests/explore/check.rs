@@ -165,6 +165,14 @@ impl Tried<'_> {
             next.seal == self.ghost.seal || !self.before.past_seals().contains(step.call.seal()),
             "{self}"
         );
+        // Marks that stay too long are seen here, also where nobody is asked.
+        for (name, given) in [("warned", &next.warned), ("escalated", &next.escalated)] {
+            assert_eq!(
+                text.contains(&format!("\"{name}\":[")),
+                !given.is_empty(),
+                "{name}: {self}"
+            );
+        }
         if next.stage == Stage::Closed {
             assert!(
                 !next.combo.secret || !text.contains(SECRET),
@@ -303,6 +311,9 @@ impl Tried<'_> {
         if let Some(on) = self.on() {
             assert_eq!(draft.fields["requirement"], on.to_string(), "{self}");
         }
+        let reminds = matches!(self.event, Event::Warned | Event::Escalated);
+        let counts = draft.fields["kind"] != "call.refused";
+        assert_eq!(draft.fields.contains_key("asked"), reminds && counts, "{self}");
         assert_eq!(draft.call, Some(*self.before.id()), "{self}");
         assert_eq!(draft.fields["requester"], "alice", "{self}");
     }
@@ -389,6 +400,8 @@ fn agrees(call: &Call, ghost: &Ghost) {
         assert_eq!(*call.arguments(), ghost.arguments);
         assert!(call.is_as_sealed());
     }
+    let [(warns, _), (escalates, _)] = ghost.reminders();
+    assert_eq!((call.warns_at(), call.escalates_at()), (warns, escalates));
     waits_for_something(call, ghost);
 }
 
@@ -433,6 +446,8 @@ fn waits_for_something(call: &Call, ghost: &Ghost) {
         }
         assert_eq!(requirement.seal, *call.seal());
         assert_eq!(requirement.expires_at, ghost.deadline);
+        assert_eq!(requirement.warned, ghost.warned.contains(&asked));
+        assert_eq!(requirement.escalated, ghost.escalated.contains(&asked));
         let shown = requirement.arguments.value();
         for (name, value) in ghost.arguments.value().as_object().unwrap() {
             let hidden = ghost.secrets.contains(name);

@@ -189,6 +189,7 @@ pub(crate) fn deeds(ghost: &Ghost, turn: usize, classes: &mut Classes) -> Vec<De
     all.gating();
     all.claims();
     all.results();
+    all.reminders();
     all.all
 }
 
@@ -383,6 +384,25 @@ impl Deeds<'_> {
         if let Some(deadline) = self.ghost.deadline {
             self.try_at(Event::DeadlinePassed, before(deadline), false);
             self.try_at(Event::DeadlinePassed, deadline, true);
+        }
+    }
+
+    /// Around the times at which somebody is reminded. What comes of it is followed where little else happens.
+    fn reminders(&mut self) {
+        let follow = self.is_first() && !self.ghost.combo.idempotent && self.ghost.claims == 0;
+        for (event, (at, _)) in [Event::Warned, Event::Escalated]
+            .into_iter()
+            .zip(self.ghost.reminders())
+        {
+            self.now(event.clone());
+            if let Some(deadline) = self.ghost.deadline {
+                self.try_at(event.clone(), before(deadline), false);
+                self.try_at(event.clone(), deadline, false);
+            }
+            if let Some(at) = at {
+                self.try_at(event.clone(), before(at), false);
+                self.try_at(event, at, follow);
+            }
         }
     }
 

@@ -15,7 +15,7 @@ use countersign_core::requirement::Ask;
 use countersign_core::time::Timestamp;
 
 use crate::memory::Memory;
-use crate::world::{Combo, PATIENCE, descriptor};
+use crate::world::{Combo, ESCALATING, HOUR, PATIENCE, descriptor};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Stage {
@@ -105,6 +105,11 @@ pub(crate) struct Ghost {
     pub secrets: BTreeSet<String>,
     pub votes: BTreeMap<ActorId, PoolName>,
     pub deadline: Option<Timestamp>,
+    /// Since when each stage waits.
+    pub since: BTreeMap<&'static str, Timestamp>,
+    /// What is asked under the seal of now and was warned of, and what others were told of.
+    pub warned: BTreeSet<Asked>,
+    pub escalated: BTreeSet<Asked>,
     /// Until when what was decided holds.
     pub holds: Timestamp,
     pub idempotent: bool,
@@ -145,6 +150,9 @@ impl Ghost {
             secrets: combo.release(1).secrets.into_iter().collect(),
             votes: BTreeMap::new(),
             deadline: None,
+            since: BTreeMap::new(),
+            warned: BTreeSet::new(),
+            escalated: BTreeSet::new(),
             holds: now,
             idempotent: combo.idempotent,
             claims: 0,
@@ -216,8 +224,42 @@ impl Ghost {
     }
 
     pub(crate) fn wait(&mut self, stage: Stage, deadline: Timestamp) {
+        // Whoever is sent back to where they were has no more time than before.
+        if self.deadline != Some(deadline) || !self.since.contains_key(stage.name()) {
+            self.since.insert(stage.name(), self.updated);
+        }
         self.stage = stage;
         self.deadline = Some(deadline);
+    }
+
+    /// What is asked of people now, and not met.
+    pub(crate) fn open(&self) -> BTreeSet<Asked> {
+        let waits = matches!(
+            self.stage,
+            Stage::Input | Stage::Confirm | Stage::Approve | Stage::External
+        );
+        let met = |it: &Asked| matches!(it, Asked::Pool(pool) if self.votes_for(pool) >= self.quorum(pool));
+        let asks = self.asks().into_iter().filter(|it| waits && !met(it));
+        asks.collect()
+    }
+
+    /// When those are warned who were not, and when others are told: after three quarters of the time, and
+    /// after an hour of one pool.
+    pub(crate) fn reminders(&self) -> [(Option<Timestamp>, BTreeSet<Asked>); 2] {
+        let unless = |set: &BTreeSet<Asked>| &self.open() - set;
+        let escalates = |it: &Asked| matches!(it, Asked::Pool(pool) if pool.as_str() == ESCALATING);
+        let warn = unless(&self.warned);
+        let tell: BTreeSet<Asked> = unless(&self.escalated).into_iter().filter(escalates).collect();
+        let (Some(since), Some(deadline)) = (self.since.get(self.stage.name()), self.deadline) else {
+            return [(None, warn), (None, tell)];
+        };
+        let span = deadline.millis() - since.millis();
+        let at = Timestamp::from_millis(since.millis() + span / 4 * 3);
+        let warns = (!warn.is_empty()).then_some(at);
+        let tells = (!tell.is_empty())
+            .then_some(since.after(HOUR))
+            .filter(|it| *it < deadline);
+        [(warns, warn), (tells, tell)]
     }
 
     pub(crate) fn close(&mut self, outcome: &'static str) {
@@ -231,6 +273,8 @@ impl Ghost {
         self.deadline = None;
         self.claim = claim;
         self.doubts += 1;
+        // Asked once more, the outside has its time once more.
+        self.warned.remove(&Asked::External);
     }
 
     /// Whatever was decided is void, and what was handed out for it counts no more.
@@ -240,6 +284,9 @@ impl Ghost {
         self.confirmed = None;
         self.granted = None;
         self.tokens.clear();
+        self.since.clear();
+        self.warned.clear();
+        self.escalated.clear();
     }
 
     /// What can be decided now.

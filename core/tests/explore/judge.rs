@@ -37,6 +37,7 @@ impl Ghost {
             Event::Gated(_) | Event::Refused { .. } | Event::Tightened { .. } | Event::DeadlinePassed => {
                 Ok(self.judged(event, now))
             }
+            Event::Warned | Event::Escalated => Ok(self.reminded(event, now)),
             Event::Claimed { .. }
             | Event::Renewed { .. }
             | Event::Returned { .. }
@@ -396,6 +397,27 @@ impl Ghost {
             }
             _ => Verdict::Refused(Some(Code::OutOfTurn)),
         }
+    }
+
+    /// What the sweeper says while there is time left. It changes nothing but that it was said.
+    fn reminded(&self, event: &Event, now: Timestamp) -> Verdict {
+        if !self.open().is_empty() && self.is_late(now) {
+            return Verdict::Refused(Some(Code::Expired));
+        }
+        let [warn, tell] = self.reminders();
+        let is_warning = matches!(event, Event::Warned);
+        let (at, asked) = if is_warning { warn } else { tell };
+        if at.is_none_or(|at| now < at) {
+            return Verdict::Refused(Some(Code::OutOfTurn));
+        }
+        self.accept(now, None, |it| {
+            let given = if is_warning {
+                &mut it.warned
+            } else {
+                &mut it.escalated
+            };
+            given.extend(asked);
+        })
     }
 
     /// Back to where it came from; what led here no longer counts as decided.

@@ -127,5 +127,19 @@ plant grant-made-by-anybody call/decide.rs 's/call\.asked_to_confirm\(ask, by, "
 plant grant-made-of-an-amended-call call/remember.rs 's/if !self\.as_proposed \{/if false {/'
 plant grant-for-nothing grant.rs 's/if uses == 0 \|\| uses > MOST_USES/if uses > MOST_USES/'
 plant grant-for-the-past grant.rs 's/if time <= now =>/if time < now =>/'
+# Time.
+plant warned-twice call/remind.rs 's/        self\.warned\.extend\(asks\.iter\(\)\.copied\(\)\);\n//'
+plant escalated-twice call/remind.rs 's/        self\.escalated\.extend\(asks\.iter\(\)\.copied\(\)\);\n//'
+plant warned-at-half-time call/remind.rs 's/deadline\.before\(span \/ 4\)/deadline.before(span \/ 2)/'
+plant warned-when-all-is-over call/remind.rs 's/\(Some\(\(_, deadline\)\), _\) if now >= deadline =>/(Some((_, deadline)), None) if now >= deadline =>/'
+plant warning-moves-the-deadline call/remind.rs 's/(        self\.warned\.extend\(asks\.iter\(\)\.copied\(\)\);\n)/$1        if let Phase::Confirm { deadline } = \&mut self.phase {\n            *deadline = deadline.after(Duration::from_hours(1));\n        }\n/'
+plant escalation-lowers-the-quorum call/remind.rs 's/(        self\.escalated\.extend\(asks\.iter\(\)\.copied\(\)\);\n)/$1        for gate in \&mut self.gates.approvals {\n            gate.quorum = 0;\n        }\n/'
+plant escalation-changes-the-pool call/remind.rs 's/(        self\.escalated\.extend\(asks\.iter\(\)\.copied\(\)\);\n)/$1        let last = self.gates.approvals.last().map(|it| it.pool.clone());\n        for gate in \&mut self.gates.approvals {\n            gate.pool = last.clone().unwrap_or_else(|| gate.pool.clone());\n        }\n/'
+plant every-gate-escalates call/remind.rs 's/self\.gates\.approvals\.get\(place\)\?\.escalate_after\?;/self.gates.approvals.get(place)?.escalate_after.unwrap_or(Duration::from_hours(1));/'
+plant met-gates-are-warned-of call/remind.rs 's/self\.open_asks\(\)\.filter\(\|it\| !self\.was_warned\(\*it\)\)/(0..self.gates.approvals.len()).map(Ask::Approval).chain(self.open_asks()).filter(|it| !self.was_warned(*it))/'
+plant warnings-kept-on-reseal call/seal.rs 's/        self\.warned\.clear\(\);\n//'
+plant escalations-kept-on-reseal call/seal.rs 's/        self\.escalated\.clear\(\);\n//'
+plant outside-is-warned-once call.rs 's/        self\.warned\.remove\(&Ask::External\);\n//'
+plant reminder-unrecorded call/remind.rs 's/        self\.accepted\(note\.asked\(&asks\)\)/        self.unrecorded()/'
 
 exit "$survivors"

@@ -255,8 +255,9 @@ fn key(ghost: &Ghost) -> String {
         && !ghost.combo.idempotent
         && matches!(ghost.combo.pools, Pools::None | Pools::One)
         && ghost.combo.outside == Outside::None;
+    let [warned, escalated] = reminded(ghost);
     format!(
-        "{:?} {} {} {} {proposed:?} {:?} {:?} {decided:?} {:?} {holds:?} {} {} {} {claim:?} {:?} {:?} {} {} {granted} {} {} {:?}",
+        "{:?} {} {} {} {proposed:?} {:?} {:?} {decided:?} {:?} {warned:?} {escalated:?} {holds:?} {} {} {} {claim:?} {:?} {:?} {} {} {granted} {} {} {:?}",
         ghost.stage,
         ghost.descriptor,
         demands(&ghost.gates),
@@ -277,6 +278,18 @@ fn key(ghost: &Ghost) -> String {
     )
 }
 
+/// Who was reminded, of what is asked or may be asked again under this seal.
+fn reminded(ghost: &Ghost) -> [BTreeSet<&Asked>; 2] {
+    let matters = |it: &&Asked| match it {
+        Asked::Input => matches!(ghost.stage, Stage::Input | Stage::Gating(Because::Filled)),
+        Asked::Confirm => matches!(ghost.stage, Stage::Confirm | Stage::Gating(Because::Amended)),
+        Asked::Pool(_) => matches!(ghost.stage, Stage::Approve | Stage::Cleared),
+        Asked::External => ghost.stage == Stage::External,
+        Asked::Cleared | Asked::Doubt(_) => false,
+    };
+    [&ghost.warned, &ghost.escalated].map(|it| it.iter().filter(matters).collect())
+}
+
 pub(crate) fn kind(event: &Event) -> &'static str {
     match event {
         Event::Filled { .. } => "filled",
@@ -292,6 +305,8 @@ pub(crate) fn kind(event: &Event) -> &'static str {
         Event::Gated(_) => "gated",
         Event::Refused { .. } => "gating_refused",
         Event::Tightened { .. } => "tightened",
+        Event::Warned => "warned",
+        Event::Escalated => "escalated",
         Event::DeadlinePassed => "deadline_passed",
         Event::Claimed { .. } => "claimed",
         Event::Renewed { .. } => "renewed",

@@ -18,7 +18,9 @@ pub(crate) const SECRET: &str = "hunter2-4711";
 pub(crate) const REASON: &str = "because-of-ticket-81";
 pub(crate) const LEASE: Duration = Duration::from_mins(1);
 pub(crate) const PATIENCE: Duration = Duration::from_hours(24);
-const HOUR: Duration = Duration::from_hours(1);
+pub(crate) const HOUR: Duration = Duration::from_hours(1);
+/// The pool that others stand behind, should it not answer within an hour.
+pub(crate) const ESCALATING: &str = "managers";
 
 /// What happens outside of the process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -194,6 +196,7 @@ fn approval(name: &str, quorum: u16, hours: u32) -> ApprovalGate {
         pool: pool(name),
         quorum,
         expires_in: HOUR * hours,
+        escalate_after: (name == ESCALATING).then_some(HOUR),
         because: Vec::new(),
     }
 }

@@ -52,6 +52,9 @@ pub(super) struct Fields<'a> {
     pub(super) claim: Option<Claim<'a>>,
     #[serde(borrow, default)]
     pub(super) void: Vec<Void<'a>>,
+    /// Of what somebody was reminded.
+    #[serde(borrow, default)]
+    pub(super) asked: Vec<Text<'a>>,
     /// The grant that passed the confirmation in place of the requester.
     #[serde(borrow, default)]
     pub(super) passed_by: Option<Text<'a>>,

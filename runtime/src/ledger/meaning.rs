@@ -10,7 +10,7 @@
 mod grants;
 mod holds;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use countersign_core::call::may_follow;
 use serde::{Deserialize, Serialize};
@@ -52,6 +52,8 @@ struct Open {
     filled: bool,
     confirmed: bool,
     votes: Vec<(usize, String)>,
+    /// What was warned of and what others were told of, under this seal.
+    reminded: BTreeSet<(String, String)>,
     claims: u32,
     /// Whether the last claim has its end.
     ended: bool,
@@ -182,6 +184,7 @@ impl Open {
             filled: false,
             confirmed: false,
             votes: Vec::new(),
+            reminded: BTreeSet::new(),
             claims: 0,
             ended: true,
         }
@@ -197,10 +200,14 @@ impl Open {
         if self.requester != requester || self.agent != agent(entry) {
             return Err("it is somebody else's than it was".to_owned());
         }
+        if matches!(&*entry.kind, "call.warned" | "call.escalated") {
+            return self.reminded(entry, phase, seal);
+        }
         // What was decided about other arguments or gates counts for nothing.
         if self.seal != seal {
             self.confirmed = false;
             self.votes.clear();
+            self.reminded.clear();
             seal.clone_into(&mut self.seal);
         }
         if entry.passed_by.is_some() {
@@ -208,6 +215,10 @@ impl Open {
         }
         self.decided(entry)?;
         self.ran(entry, phase)?;
+        if phase == "in_doubt" {
+            // The outside may be asked once more, and then for all its time.
+            self.reminded.retain(|(_, asked)| asked != "external");
+        }
         let clears = matches!(
             &*entry.kind,
             "call.opened"
@@ -302,6 +313,41 @@ impl Open {
             return Err(format!("`{outcome}` is no outcome of it"));
         }
         Ok(())
+    }
+
+    /// What somebody was reminded of: of what is asked, once, and nothing changes by it.
+    fn reminded(&mut self, entry: &Fields<'_>, phase: &str, seal: &str) -> Result<(), Contradiction> {
+        if phase != self.phase || seal != self.seal {
+            return Err("it moves the call".to_owned());
+        }
+        if entry.asked.is_empty() {
+            return Err("it is about nothing that is asked".to_owned());
+        }
+        for asked in &entry.asked {
+            if !self.is_asked(asked, &entry.policy) {
+                return Err(format!("`{}` is not asked", &**asked));
+            }
+            let reminder = (entry.kind.to_string(), asked.to_string());
+            if !self.reminded.insert(reminder) {
+                return Err(format!("`{}` was reminded of before", &**asked));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether something is asked in the phase of now, and not met.
+    fn is_asked(&self, asked: &str, needed: &Policy) -> bool {
+        match (&*self.phase, asked.strip_prefix("approval/")) {
+            ("approve", Some(gate)) => gate.parse().is_ok_and(|gate: usize| {
+                let votes = self.votes.iter().filter(|(it, _)| *it == gate).count();
+                let quorum = needed.quorums.get(gate);
+                quorum.is_some_and(|it| votes < usize::try_from(*it).unwrap_or(usize::MAX))
+            }),
+            ("input", _) => asked == "user_input",
+            ("confirm", _) => asked == "confirmation",
+            ("external", _) => asked == "external",
+            _ => false,
+        }
     }
 
     /// Whether everything was decided that had to be.

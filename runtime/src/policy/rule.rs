@@ -150,6 +150,7 @@ impl Rule {
                     pool: it.pool.clone(),
                     quorum: it.quorum,
                     expires_in: it.expires_in.unwrap_or(expiry),
+                    escalate_after: None,
                     because: because(),
                 })
                 .collect(),

@@ -58,6 +58,27 @@ fn what_is_looser_or_contradictory_is_refused() {
         "[[rules]]\ntool = \"x\"\napprovals = [{ pool = \"managers\", quorum = 0 }]",
         "quorum of 0",
     );
+    for (pool, because) in [
+        (r#"notify = [""]"#, "an empty destination"),
+        (r#"notify = ["slack:#ops", "slack:#ops"]"#, "stands there twice"),
+        (r#"notify = ["slack:\u0007"]"#, "no control characters"),
+        (r#"escalate_after = "2h""#, "would tell nobody"),
+        (r#"escalate_to = ["slack:#ops"]"#, "is never used"),
+        (
+            r#"escalate_after = "2h", escalate_to = [" "]"#,
+            "an empty destination",
+        ),
+        (
+            r#"escalate_after = "0s", escalate_to = ["x"]"#,
+            "a time span of nothing",
+        ),
+        (r#"notfy = ["slack:#ops"]"#, "unknown field"),
+    ] {
+        refused(
+            &format!("[pools.others]\n{}", pool.replace(", esc", "\nesc")),
+            because,
+        );
+    }
     refused("[[rules]]\ntool = \"x\"\nexpires_in = \"soon\"", "no time span");
     refused("[[rules]]\ntool = \"x\"\nungate = true", "unknown field");
     refused(

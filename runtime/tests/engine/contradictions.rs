@@ -169,6 +169,61 @@ async fn nobody_decides_who_may_not() {
     refused(&owned, approved, "their own call");
 }
 
+/// Somebody is warned while a call waits, and nothing else comes of it.
+#[tokio::test]
+async fn a_reminder_is_given_once_and_moves_nothing() {
+    let honest = honest().await;
+    let (opened, confirmed) = (
+        place(&honest, "call.opened", 0),
+        place(&honest, "call.confirmed", 0),
+    );
+    // After the entry at `after`, as it would have been written then.
+    let reminded = |entries: &[Entry], after: usize, kind: &str, asked: Value| {
+        let mut entries = entries.to_vec();
+        let mut entry = entries[after].clone();
+        for (name, value) in [("kind", kind.into()), ("asked", asked)] {
+            entry.insert(name.to_owned(), value);
+        }
+        entries.insert(after + 1, entry);
+        entries
+    };
+    let warned = |entries: &[Entry], after, asked| reminded(entries, after, "call.warned", asked);
+    let ok = warned(&honest, opened, json!(["confirmation"]));
+    let ok = reminded(&ok, confirmed + 1, "call.escalated", json!(["approval/0"]));
+    let ok = warned(&ok, confirmed + 1, json!(["approval/0"]));
+    let report = verify(&mut written(&ok), &Request::default()).unwrap();
+    assert_eq!((report.verdict, report.findings), (Verdict::Ok, Vec::new()));
+
+    let twice = warned(&ok, confirmed + 2, json!(["approval/0"]));
+    refused(&twice, confirmed + 3, "was reminded of before");
+    for (after, asked, why) in [
+        (opened, json!(["approval/0"]), "is not asked"),
+        (opened, json!([]), "nothing that is asked"),
+        (confirmed, json!(["approval/7"]), "is not asked"),
+        (confirmed, json!(["confirmation"]), "is not asked"),
+        (confirmed, json!(["external"]), "is not asked"),
+        (
+            place(&honest, "call.approved", 1),
+            json!(["approval/0"]),
+            "does not follow",
+        ),
+        (
+            place(&honest, "call.returned", 0),
+            json!(["approval/0"]),
+            "was closed before",
+        ),
+    ] {
+        refused(&warned(&honest, after, asked), after + 1, why);
+    }
+    let early = reminded(&honest, opened, "call.escalated", json!(["confirmation"]));
+    refused(&early, opened + 1, "does not follow");
+    for (name, value) in [("phase", "approve".to_owned()), ("seal", "0".repeat(64))] {
+        let mut moved = warned(&honest, opened, json!(["confirmation"]));
+        moved[opened + 1][name] = value.into();
+        refused(&moved, opened + 1, "moves the call");
+    }
+}
+
 #[tokio::test]
 async fn one_claim_has_one_end() {
     let honest = honest().await;

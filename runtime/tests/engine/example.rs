@@ -162,6 +162,8 @@ fn decided() -> Vec<Map<String, Value>> {
     tightened.seal.push_str(", gated");
     entries.extend([
         tightened.is("call.gated", "approve", json!({"shown": digest("shown")})),
+        tightened.is("call.escalated", "approve", json!({"asked": ["approval/0"]})),
+        tightened.is("call.warned", "approve", json!({"asked": ["approval/0"]})),
         tightened.is("call.deadline_passed", "closed", json!({"outcome": "expired"})),
     ]);
     let cancelled = Call::new(8, needed);

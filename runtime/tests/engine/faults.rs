@@ -3,6 +3,9 @@
 //! Nobody dies here (`crash` is about that): whoever hears of the error tries again, and with a store that works
 //! everything goes on. What was executed is on record, whatever failed.
 
+mod remembered;
+mod reminded;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

@@ -170,6 +170,7 @@ impl Machine {
                     pool: PoolName::new(pool).unwrap(),
                     quorum: u16::try_from(quorum).unwrap(),
                     expires_in,
+                    escalate_after: None,
                     because: because.clone(),
                 }],
                 ..Gates::default()

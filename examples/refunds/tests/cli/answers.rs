@@ -47,6 +47,7 @@ fn waiting_is_10() {
         names(asked),
         [
             "arguments",
+            "escalated",
             "expires_at",
             "fields",
             "has",
@@ -56,7 +57,8 @@ fn waiting_is_10() {
             "pool",
             "seal",
             "stale_tool",
-            "tool"
+            "tool",
+            "warned"
         ]
     );
     assert_eq!(asked["arguments"], serde_json::from_str::<Value>(SMALL).unwrap());

@@ -1,0 +1,117 @@
+//! A pool: who may approve, who is told that they are asked, and who else if they do not answer.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use countersign_core::actor::Kind;
+use countersign_core::id::{ActorId, PoolName, Role};
+use serde::{Deserialize, Serialize};
+
+use super::ActorEntry;
+use super::rule::spans;
+
+/// The longest name of a destination, in bytes.
+const MOST_DESTINATION: usize = 256;
+
+/// Who may approve, by name and by role. Only persons count.
+///
+/// ```
+/// use countersign::Policy;
+///
+/// let policy = Policy::parse("
+///     actors.bob = { kind = 'person', roles = ['manager'] }
+///     actors.bot = { kind = 'agent', owner = 'bob' }
+///     pools.managers = { roles = ['manager'], actors = ['bot'] }
+/// ").unwrap();
+/// let managers = policy.pools().values().next().unwrap();
+/// let belongs = policy.actors().iter().filter(|(id, actor)| managers.has(id, actor));
+/// assert_eq!(belongs.count(), 1); // bob; an agent approves nothing
+/// ```
+///
+/// Destinations are words that whatever carries the notices understands ([`Notify`](crate::Notify)). Being
+/// told of a call lets nobody approve it:
+///
+/// ```
+/// # use countersign::Policy;
+/// let policy = Policy::parse("
+///     pools.managers = { notify = ['slack:#ops'], escalate_after = '4h', escalate_to = ['mailto:cfo@example.com'] }
+/// ").unwrap();
+/// let managers = policy.pools().values().next().unwrap();
+/// assert_eq!(managers.escalate_after.unwrap().as_secs(), 4 * 3600);
+/// assert!(Policy::parse("pools.managers = { notify = [''] }").is_err());
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pool {
+    /// These actors.
+    #[serde(default)]
+    pub actors: BTreeSet<ActorId>,
+    /// Everybody who has one of these roles.
+    #[serde(default)]
+    pub roles: BTreeSet<Role>,
+    /// Where to tell that the pool is asked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notify: Vec<String>,
+    /// How long the pool may be asked before others are told too. Frozen for a call with its gates.
+    #[serde(default, with = "spans", skip_serializing_if = "Option::is_none")]
+    pub escalate_after: Option<Duration>,
+    /// Where to tell that then.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub escalate_to: Vec<String>,
+}
+
+impl Pool {
+    /// Whether this actor belongs to it. Only persons do.
+    pub fn has(&self, id: &ActorId, actor: &ActorEntry) -> bool {
+        actor.kind == Kind::Person
+            && (self.actors.contains(id) || self.roles.iter().any(|role| actor.roles.contains(role)))
+    }
+
+    /// What cannot be meant.
+    pub(super) fn contradictions(&self, name: &PoolName) -> Vec<String> {
+        let mut errors = destinations(name, "notify", &self.notify);
+        errors.extend(destinations(name, "escalate_to", &self.escalate_to));
+        match (self.escalate_after, self.escalate_to.is_empty()) {
+            (Some(_), true) => errors.push(format!(
+                "pool `{name}`: escalate_after would tell nobody; say whom with escalate_to"
+            )),
+            (None, false) => errors.push(format!(
+                "pool `{name}`: escalate_to is never used; say when with escalate_after"
+            )),
+            (Some(_), false) | (None, true) => {}
+        }
+        errors
+    }
+
+    /// Why others would never be told of a gate that asks this long, if that is so.
+    pub(super) fn escalates_too_late(
+        &self,
+        name: &PoolName,
+        tool: &str,
+        expires_in: Duration,
+    ) -> Option<String> {
+        let after = self.escalate_after.filter(|it| *it >= expires_in)?;
+        Some(format!(
+            "pool `{name}`: escalate_after {} is not shorter than the {} that `{tool}` asks it",
+            humantime::format_duration(after),
+            humantime::format_duration(expires_in),
+        ))
+    }
+}
+
+fn destinations(pool: &PoolName, list: &str, all: &[String]) -> Vec<String> {
+    let mut seen = BTreeSet::new();
+    let faults = all.iter().filter_map(|it| {
+        let fault = if it.trim().is_empty() {
+            "an empty destination reaches nobody"
+        } else if it.len() > MOST_DESTINATION || it.chars().any(char::is_control) {
+            "a destination has at most 256 bytes and no control characters"
+        } else if !seen.insert(it) {
+            "a destination stands there twice"
+        } else {
+            return None;
+        };
+        Some(format!("pool `{pool}`: {list}: {fault}: `{}`", it.escape_debug()))
+    });
+    faults.collect()
+}
