@@ -44,7 +44,7 @@ pub struct CallWrite {
 /// # };
 /// let row = engine.store().call(engine.tenant(), waiting.call_id()).await?.unwrap();
 /// assert_eq!((row.version, row.phase.as_str(), row.tool.as_str()), (0, "confirm", "bounce"));
-/// assert_eq!(row.due, waiting.call().deadline());
+/// assert_eq!(row.due, waiting.call().warns_at());
 /// # Ok(())
 /// # }
 /// ```
