@@ -22,12 +22,12 @@ mod remind;
 mod seal;
 mod settle;
 mod shadow;
+mod text;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 pub use answer::{Answer, Code, Refusal};
 pub use event::{Claim, Effect, Event, Judgement, Reporter, Resolution};
@@ -98,7 +98,6 @@ pub const MOST_WORDS: usize = 4096;
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Call {
-    v: u32,
     id: CallId,
     run: RunId,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -109,6 +108,8 @@ pub struct Call {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     agent: Option<ActingAgent>,
     opened: Timestamp,
+    /// When it was last changed. Stored beside the rest, which the records tell of.
+    #[serde(skip)]
     updated: Timestamp,
     descriptor: Digest,
     idempotent: bool,
@@ -197,7 +198,7 @@ impl Call {
         let now = now.max(self.updated);
         let before = self.updated;
         self.updated = now;
-        let was = self.told.take().or_else(|| self.state());
+        let was = self.told.take().digest().or_else(|| self.state());
         let mut step = self.stepped(event, now);
         if let Answer::Refused(_) | Answer::Repeated = step.answer {
             step.call.updated = before;
@@ -267,27 +268,6 @@ impl Call {
             Event::LeaseLapsed => self.lease_lapsed(now),
             Event::TokenIssued { by, token } => self.token_issued(&by, token),
         }
-    }
-
-    /// Reads a stored call. A newer format and a damaged one are told apart.
-    pub fn from_text(text: &str) -> Result<Self, CallError> {
-        let damaged = |error: serde_json::Error| CallError::Damaged(error.to_string());
-        match serde_json::from_str::<Self>(text) {
-            Ok(call) if call.v == CALL_VERSION => Ok(call),
-            Ok(call) => Err(CallError::Newer { found: call.v.into() }),
-            Err(error) => {
-                let value: Value = serde_json::from_str(text).map_err(damaged)?;
-                match value.get("v").and_then(Value::as_u64) {
-                    Some(found) if found > u64::from(CALL_VERSION) => Err(CallError::Newer { found }),
-                    Some(_) | None => Err(damaged(error)),
-                }
-            }
-        }
-    }
-
-    /// The stored form. `from_text` reads it back as an equal call.
-    pub fn to_text(&self) -> String {
-        serde_json::to_string(self).unwrap_or_default()
     }
 
     /// The first gate that the requester or the pools are asked for.

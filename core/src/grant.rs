@@ -188,12 +188,13 @@ impl Scope {
         }
     }
 
-    /// The keys of the scopes that a call is in.
-    pub fn keys(run: &RunId, session: Option<&SessionId>) -> Vec<String> {
+    /// The keys of the scopes that a call of this run and session is in.
+    pub fn keys(run: Option<&RunId>, session: Option<&SessionId>) -> Vec<String> {
+        let run = run.map(RunId::to_string);
         let session = session.map(session_key);
-        [run.to_string(), Self::UNTIL.to_owned()]
-            .into_iter()
+        run.into_iter()
             .chain(session)
+            .chain([Self::UNTIL.to_owned()])
             .collect()
     }
 }

@@ -25,9 +25,14 @@ fn role(name: &str) -> String {
     format!("role:{name}")
 }
 
-/// Calls of this requester that wait for people, or for a process that finds out whom to ask.
-pub(crate) fn pending(id: &ActorId) -> String {
+/// Calls of this requester that wait for other people, or for a process that finds out whom to ask.
+fn pending(id: &ActorId) -> String {
     format!("pending:{id}")
+}
+
+/// Where all calls of this requester stand that wait for people; each once.
+pub(crate) fn of_requester(id: &ActorId) -> Vec<String> {
+    vec![requester(id), pending(id)]
 }
 
 /// Whether a call is one of those.
@@ -40,19 +45,16 @@ pub(crate) const fn is_pending(call: &Call) -> bool {
 
 /// Whom a call waits for, and on whose account.
 pub(crate) fn waits_for(call: &Call) -> Vec<String> {
-    let pending = is_pending(call).then(|| pending(call.requester()));
-    asked(call).into_iter().chain(pending).collect()
-}
-
-fn asked(call: &Call) -> Vec<String> {
     match call.phase() {
         Phase::Input { .. } | Phase::Confirm { .. } => vec![requester(call.requester())],
         Phase::Approve { .. } => {
             let pools = call.requirements().into_iter().filter_map(|it| it.pool);
             let pools: BTreeSet<PoolName> = pools.collect();
-            pools.iter().map(pool).collect()
+            let pending = std::iter::once(pending(call.requester()));
+            pools.iter().map(pool).chain(pending).collect()
         }
-        Phase::Gating { .. } | Phase::Cleared { .. } => vec![WORKER.to_owned()],
+        Phase::Gating { .. } => vec![WORKER.to_owned(), pending(call.requester())],
+        Phase::Cleared { .. } => vec![WORKER.to_owned()],
         Phase::External { .. } => vec![role(REPORTER)],
         Phase::InDoubt { .. } => vec![role(OPERATOR)],
         Phase::Executing { .. } | Phase::Closed { .. } => Vec::new(),

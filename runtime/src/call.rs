@@ -1,36 +1,25 @@
-//! Proposing a call: in place for an ungated tool, opened and committed for a gated one.
+//! Proposing a call: in place for an ungated tool, handed on for the others.
 
 use std::any::{Any, TypeId};
 use std::borrow::Cow;
-use std::collections::BTreeSet;
 use std::future::IntoFuture;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use countersign_core::actor::{ActingAgent, Actor, Kind};
-use countersign_core::call::{Call, Effect, Opening, Outcome, Phase, Source, Step};
+use countersign_core::call::{Effect, Outcome, Source};
 use countersign_core::canonical::Canonical;
-use countersign_core::digest::Digest;
-use countersign_core::grant::Offer;
 use countersign_core::id::{ActorId, CallId, RunId};
 use countersign_core::tool::{ArgumentErrors, Body, BoxFuture, CallContext, Failure, Scope};
 use serde_json::Value;
 
 use crate::audited;
-use crate::directory::Directory;
-use crate::engine::{Engine, Inner, Waiting, random_bytes};
+use crate::engine::{Engine, Inner, Waiting};
 use crate::error::Error;
-use crate::fatigue::History;
-use crate::grant::{self, Place, offer};
 use crate::identity::Identity;
 use crate::invoke::{self, Panicked};
-use crate::judge::{can_be_met, judge, release};
+use crate::opening;
 use crate::registry::{Entry, Tier};
-use crate::run::Run;
-use crate::store::{CallRow, CallWrite, Commit, Committed};
 use crate::trace;
-use crate::turn::{Loaded, row};
 
 /// The arguments of a call: JSON text, or a value.
 ///
@@ -271,7 +260,10 @@ impl<'a> IntoFuture for CallBuilder<'a> {
             (Tier::Ungated, Body::Sync(_)) if !entry.is_limited() => State::InPlace { entry, call: self },
             (Tier::Ungated, _) => State::Elsewhere(Box::pin(ungated(entry, self))),
             (Tier::Audited, _) => State::Elsewhere(Box::pin(audited::call(entry, self.parts()))),
-            (Tier::Gated, _) => State::Elsewhere(Box::pin(gated(entry, self))),
+            (Tier::Gated, _) => {
+                let gated = opening::gated(entry, self.engine, self.parts());
+                State::Elsewhere(Box::pin(gated))
+            }
         })
     }
 }
@@ -413,188 +405,4 @@ pub(crate) fn canonical(text: &str) -> Result<Canonical, Error> {
         text
     };
     Ok(Canonical::parse(text).map_err(|error| ArgumentErrors(vec![error.to_string()]))?)
-}
-
-/// Opens a gated call. Bad arguments answer at once; nobody is asked about them.
-async fn gated(entry: &Entry, call: CallBuilder<'_>) -> Result<Called, Error> {
-    let engine = call.engine;
-    let parts = call.parts();
-    let inner = parts.inner;
-    let by = parts.by.ok_or(Error::NoRequester)?;
-    let arguments = canonical(&parts.arguments)?;
-    let run = inner.run_for(by.id(), parts.run, parts.session).await?;
-    let history = if run.begins {
-        History::default()
-    } else {
-        inner
-            .history(run.id, &entry.descriptor().name, &arguments)
-            .await?
-    };
-    let mut tries = 0;
-    let opened = loop {
-        // The cached directory will do: the commit says which revision it was, and is refused if another
-        // one is stored.
-        let directory = if tries > 0 {
-            inner.directory.refreshed(&*inner.store).await?
-        } else {
-            inner.directory.last()
-        };
-        let requester = directory.actor(by);
-        // An agent that calls for itself is its own acting agent: whoever owns it stands behind the call.
-        let acting = parts
-            .agent
-            .or_else(|| (requester.kind == Kind::Agent).then_some(by));
-        let agent = acting.map(|it| directory.agent(it.id()));
-        let mut opening = opening(inner, entry, &directory, &arguments, &run, requester, agent)?;
-        opening.blocked.extend(history.turned_down.clone());
-        let step = Box::pin(opened(inner, opening, &directory, tries)).await?;
-        inner
-            .check_pending(&step.call, &history, directory.policy.limits())
-            .await?;
-        let row = Arc::new(row(&step.call, 0));
-        let commit = opening_commit(inner, entry, &step, row.clone(), &run, directory.revision);
-        if let Committed::Done { .. } = inner.store.commit(commit).await? {
-            inner.tell_opened(&step.call, &directory.policy);
-            let loaded = Loaded { call: step.call, row };
-            inner.recent.put(&loaded);
-            break loaded.call;
-        }
-        tries += 1;
-    };
-    trace::opened(&opened);
-    let id = *opened.id();
-    match opened.phase() {
-        Phase::Closed { outcome } => Ok(Called::Done(outcome.clone())),
-        // No gate stands for these arguments: a worker of ours takes it right away.
-        Phase::Cleared { .. } if engine.has_worker() => {
-            inner.hint(id);
-            let settled = engine.wait_until_settled(id).await?;
-            match settled.phase() {
-                Phase::Closed { outcome } => Ok(Called::Done(outcome.clone())),
-                _ => Ok(Called::Waiting(Waiting::new(settled))),
-            }
-        }
-        _ => Ok(Called::Waiting(Waiting::new(opened))),
-    }
-}
-
-/// Opens a call, past its confirmation if its requester has said that they need not be asked again.
-async fn opened(
-    inner: &Inner,
-    mut opening: Opening,
-    directory: &Directory,
-    tries: u32,
-) -> Result<Step, Error> {
-    let now = inner.clock.now();
-    let step = Call::open(opening.clone(), now);
-    if !matches!(step.call.phase(), Phase::Confirm { .. }) {
-        return Ok(step);
-    }
-    let place = Place {
-        owner: &opening.requester.id,
-        tool: &opening.tool,
-        run: &opening.run,
-        session: opening.session.as_ref(),
-        tries,
-    };
-    let with = |offer: &Offer| Opening {
-        offer: Some(offer.clone()),
-        ..opening.clone()
-    };
-    let passes = |offer: &Offer| Call::open(with(offer), now).change.is_some();
-    let Some(grant) = inner.grant_for(place, directory, passes).await? else {
-        return Ok(step);
-    };
-    opening.offer = Some(offer(grant, directory));
-    Ok(Call::open(opening, now))
-}
-
-fn opening_commit(
-    inner: &Inner,
-    entry: &Entry,
-    step: &Step,
-    row: Arc<CallRow>,
-    run: &Run,
-    directory: u64,
-) -> Commit {
-    let (call, change) = (&step.call, step.change.as_deref());
-    let used = change.map(|it| it.record.clone());
-    Commit {
-        call: Some(CallWrite { row, replaces: None }),
-        run: run.begins.then(|| run.row(call.requester(), *call.opened())),
-        grant: change.map(|it| grant::write(&it.grant)),
-        before: change.and_then(|it| it.grant.ends()),
-        descriptor: Some((entry.digest(), entry.descriptor_text().to_owned())),
-        assumed_directory: Some(directory),
-        records: step.record.clone().into_iter().chain(used).collect(),
-        ..Commit::new(inner.tenant.clone(), *call.opened())
-    }
-}
-
-fn opening(
-    inner: &Inner,
-    entry: &Entry,
-    directory: &Directory,
-    arguments: &Canonical,
-    run: &Run,
-    requester: Actor,
-    agent: Option<ActingAgent>,
-) -> Result<Opening, Error> {
-    let descriptor = entry.descriptor();
-    let patience = directory.policy.patience();
-    let mut blocked = Vec::new();
-    if requester.kind == Kind::Unknown {
-        blocked.push(format!("nobody knows an actor `{}`", requester.id));
-    }
-    // Of an agent that nobody knows, nobody knows the owner, who must not approve its calls.
-    if let Some(agent) = agent.as_ref().filter(|it| !directory.actors.contains_key(&it.id)) {
-        blocked.push(format!(
-            "nobody knows an agent `{}`; add it to the policy with its owner",
-            agent.id
-        ));
-    }
-    if requester.kind == Kind::Agent && agent.as_ref().is_some_and(|it| it.id != requester.id) {
-        blocked.push(format!(
-            "`{}` is an agent, and another agent makes this call; make it on behalf of a person",
-            requester.id
-        ));
-    }
-    let (gates, rules) = if let Some(gate) = descriptor.gates.frozen_input(patience) {
-        // The arguments are not complete: only what the model gave can be checked.
-        entry
-            .rendered()
-            .model_input()
-            .check(&arguments.value())
-            .map_err(ArgumentErrors)?;
-        let (name, revision) = (descriptor.name.as_str(), directory.revision);
-        directory.policy.tighten_input(name, gate, revision)
-    } else {
-        let judged = judge(entry, directory, arguments)?;
-        let mut behind = BTreeSet::from([requester.id.clone()]);
-        behind.extend(
-            agent
-                .iter()
-                .flat_map(|it| std::iter::once(it.id.clone()).chain(it.owner.clone())),
-        );
-        blocked.extend(can_be_met(&judged.gates, &directory.members(), &behind).err());
-        (judged.gates, judged.rules)
-    };
-    Ok(Opening {
-        id: inner.new_call_id(),
-        run: run.id,
-        session: run.session.clone(),
-        tenant: inner.tenant.clone(),
-        tool: descriptor.name.clone(),
-        release: release(entry),
-        requester,
-        agent,
-        salt: Digest::new(random_bytes()),
-        patience,
-        proposed: arguments.clone(),
-        arguments: arguments.clone(),
-        gates,
-        rules,
-        blocked,
-        offer: None,
-    })
 }

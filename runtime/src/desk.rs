@@ -421,7 +421,7 @@ impl Inner {
         let place = Place {
             owner: call.requester(),
             tool: call.tool(),
-            run: call.run(),
+            run: Some(call.run()),
             session: call.session().as_ref(),
             tries: 0,
         };

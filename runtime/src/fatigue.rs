@@ -2,9 +2,10 @@
 //!
 //! All of it is counted from stored calls, so a restart forgets nothing.
 //!
-//! What a newcomer would get wrong: the limits are read before the commit. A rejection that was acknowledged
-//! before a call is proposed counts for it; a limit can be passed by as many calls as are being opened at
-//! that very moment. Nothing runs that was not decided, either way.
+//! What a newcomer would get wrong: what a run has is read before the commit. A rejection that was acknowledged
+//! before a call is proposed counts for it; the limit of a run can be passed by as many calls as are being
+//! opened in it at that very moment. That of a requester is kept by the commit itself. Nothing runs that was
+//! not decided, either way.
 
 use countersign_core::call::{Call, Outcome, Phase};
 use countersign_core::canonical::Canonical;
@@ -14,7 +15,7 @@ use crate::agenda;
 use crate::engine::Inner;
 use crate::error::Error;
 use crate::policy::Limits;
-use crate::store::CallFilter;
+use crate::store::{CallFilter, Room};
 
 /// After how many rejections a tool is withheld for the rest of a run.
 const MOST_REJECTIONS: usize = 3;
@@ -78,40 +79,37 @@ impl Inner {
             }
         }
     }
+}
 
-    /// Refuses a call that would be one too many to wait for people. One that asks nobody is none of them.
-    pub(crate) async fn check_pending(
-        &self,
-        call: &Call,
-        history: &History,
-        limits: Limits,
-    ) -> Result<(), Error> {
-        if !agenda::is_pending(call) {
-            return Ok(());
-        }
-        let topic = agenda::pending(call.requester());
-        let room = usize::try_from(limits.pending_per_requester).unwrap_or(usize::MAX);
-        let of_requester = self.store.count(&self.tenant, &topic, room).await?;
-        let whose = format!("`{}`", call.requester());
-        for (limit, most, count, whose) in [
-            (
-                "pending_per_run",
-                limits.pending_per_run,
-                history.pending,
-                call.run().to_string(),
-            ),
-            (
-                "pending_per_requester",
-                limits.pending_per_requester,
-                of_requester,
-                whose,
-            ),
-        ] {
-            if count >= usize::try_from(most).unwrap_or(usize::MAX) {
-                tracing::warn!(limit, most, whose, tool = %call.tool(), "a call was not opened: too many wait");
-                return Err(Error::TooManyPending { limit, most, whose });
-            }
-        }
-        Ok(())
+/// Refuses a call that would be one too many of its run to wait for people. One that asks nobody is none of
+/// them.
+pub(crate) fn check_run(call: &Call, history: &History, limits: Limits) -> Result<(), Error> {
+    let most = limits.pending_per_run;
+    if agenda::is_pending(call) && history.pending >= at_most(most) {
+        return Err(too_many("pending_per_run", most, call.run().to_string(), call));
     }
+    Ok(())
+}
+
+/// The room that a requester must have left for a call that asks somebody.
+pub(crate) fn room(call: &Call, limits: Limits) -> Option<Room> {
+    agenda::is_pending(call).then(|| Room {
+        topics: agenda::of_requester(call.requester()),
+        most: at_most(limits.pending_per_requester),
+    })
+}
+
+/// The requester has no room left.
+pub(crate) fn no_room(call: &Call, limits: Limits) -> Error {
+    let whose = format!("`{}`", call.requester());
+    too_many("pending_per_requester", limits.pending_per_requester, whose, call)
+}
+
+fn at_most(limit: u32) -> usize {
+    usize::try_from(limit).unwrap_or(usize::MAX)
+}
+
+fn too_many(limit: &'static str, most: u32, whose: String, call: &Call) -> Error {
+    tracing::warn!(limit, most, whose, tool = %call.tool(), "a call was not opened: too many wait");
+    Error::TooManyPending { limit, most, whose }
 }

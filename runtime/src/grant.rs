@@ -36,7 +36,8 @@ pub struct Revoked {
 pub(crate) struct Place<'a> {
     pub(crate) owner: &'a ActorId,
     pub(crate) tool: &'a ToolName,
-    pub(crate) run: &'a RunId,
+    /// None for one that has no calls yet.
+    pub(crate) run: Option<&'a RunId>,
     pub(crate) session: Option<&'a SessionId>,
     /// How many commits of it were refused.
     pub(crate) tries: u32,

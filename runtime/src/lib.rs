@@ -310,6 +310,8 @@ pub mod ledger;
 #[cfg(feature = "runtime")]
 mod notify;
 #[cfg(feature = "runtime")]
+mod opening;
+#[cfg(feature = "runtime")]
 pub mod policy;
 #[cfg(feature = "runtime")]
 pub mod registry;

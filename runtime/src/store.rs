@@ -21,7 +21,7 @@ use tokio::sync::watch;
 pub use keeping::{CheckpointRow, Keeping};
 pub use row::{
     CallFilter, CallRow, CallWrite, Directory, DirectoryWrite, EntryRow, GrantFilter, GrantRow, GrantWrite,
-    RunRow,
+    Room, RunRow,
 };
 #[cfg(feature = "sqlite")]
 pub(crate) use sqlite::read_only;
@@ -75,6 +75,8 @@ pub struct Commit {
     /// The revision of the directory that this commit was computed from. If the stored one is another,
     /// the commit is a [`Conflict`](Committed::Conflict): somebody's role may have changed meanwhile.
     pub assumed_directory: Option<u64>,
+    /// How many calls may be waiting at most, for this one to be added.
+    pub room: Option<Room>,
     /// What happened, in order; appended to the tenant's log.
     pub records: Vec<Draft>,
     /// What is done to the data beside calls and records.
@@ -96,6 +98,7 @@ impl Commit {
             descriptor: None,
             directory: None,
             assumed_directory: None,
+            room: None,
             records: Vec::new(),
             keeping: None,
             durability: Durability::Disk,
@@ -131,6 +134,8 @@ pub enum Committed {
     /// Nothing was written: a version or the directory was not the expected one, or it is too late. Load
     /// again and retry.
     Conflict,
+    /// Nothing was written: as many calls wait as [`Commit::room`] allows.
+    Full,
 }
 
 /// What went wrong with the store itself.
@@ -222,9 +227,6 @@ pub trait Store: Send + Sync + 'static {
         after: Option<CallId>,
         limit: usize,
     ) -> Result<Vec<CallRow>, StoreError>;
-
-    /// How many calls wait for this, a word of [`CallRow::waits_for`]; counts no further than `most`.
-    async fn count(&self, tenant: &TenantId, topic: &str, most: usize) -> Result<usize, StoreError>;
 
     /// One grant, live or not.
     async fn grant(&self, tenant: &TenantId, id: GrantId) -> Result<Option<GrantRow>, StoreError>;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::record::Note;
 use super::seal::Told;
-use super::{CALL_VERSION, Call, Outcome, Phase, Seal, Step};
+use super::{Call, Outcome, Phase, Seal, Step};
 use crate::actor::{ActingAgent, Actor};
 use crate::canonical::Canonical;
 use crate::digest::Digest;
@@ -88,7 +88,6 @@ impl Call {
             ));
         }
         let mut call = Self {
-            v: CALL_VERSION,
             id: opening.id,
             run: opening.run,
             session: opening.session,

@@ -42,7 +42,8 @@ pub enum Phase {
     Executing {
         /// Whose claim.
         claim: Claim,
-        /// Until when the worker must have renewed.
+        /// Until when the worker must have renewed. Stored beside the call, because no record tells of it.
+        #[serde(skip)]
         until: Timestamp,
         /// The deadline it was cleared with.
         deadline: Timestamp,

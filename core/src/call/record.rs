@@ -5,7 +5,6 @@
 
 use serde_json::{Map, Value};
 
-use super::seal::Told;
 use super::{Answer, Call, Claim, Code, Phase, Refusal, Step, Vote};
 use crate::actor::Actor;
 use crate::audit::{Blob, Draft};
@@ -127,9 +126,8 @@ impl Step {
         let (Answer::Accepted, Some(record)) = (&self.answer, &mut self.record) else {
             return;
         };
-        let is = self.call.state();
-        self.call.told = Told::new(is);
-        for (name, state) in [("was", was), ("is", is)] {
+        self.call.told = self.call.to_be_told();
+        for (name, state) in [("was", was), ("is", self.call.told.digest())] {
             if let Some(state) = state {
                 record.fields.insert(name.to_owned(), state.to_string().into());
             }

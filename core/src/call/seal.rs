@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -36,20 +37,24 @@ impl fmt::Debug for Seal {
     }
 }
 
-/// The digest of the state that the last record told of, if that was made in this process: it saves
-/// writing the whole call once more for the next record. No part of the call: it is neither stored nor
+/// What the last record told of, as text and digest, if that was made in this process: it saves writing
+/// the whole call again for its row and for the next record. No part of the call: it is neither stored nor
 /// compared.
-#[derive(Clone, Copy, Default)]
-pub(super) struct Told(Option<Digest>);
+#[derive(Clone, Default)]
+pub(super) struct Told(Option<(Arc<str>, Digest)>);
 
 impl Told {
-    pub(super) const fn new(state: Option<Digest>) -> Self {
-        Self(state)
+    /// Takes it out: whatever comes next may change the call.
+    pub(super) const fn take(&mut self) -> Self {
+        Self(self.0.take())
     }
 
-    /// Takes it out: whatever comes next may change the call.
-    pub(super) const fn take(&mut self) -> Option<Digest> {
-        self.0.take()
+    pub(super) fn digest(&self) -> Option<Digest> {
+        self.0.as_ref().map(|(_, digest)| *digest)
+    }
+
+    pub(super) fn text(&self) -> Option<Arc<str>> {
+        self.0.as_ref().map(|(text, _)| text.clone())
     }
 }
 
@@ -200,26 +205,19 @@ impl Call {
             .equals_in_constant_time(&self.proposal)
     }
 
-    /// The digest of the stored call, for its records; none once it is closed, when nothing of it runs any
-    /// more. The salt in it keeps it from being guessed. What no record speaks of is left out: when the call
-    /// was last changed, and until when a worker is believed to be alive.
-    pub(super) fn state(&self) -> Option<Digest> {
+    /// The stored call as its records tell of it; nothing once it is closed, when nothing of it runs any
+    /// more. The salt in it keeps the digest from being guessed.
+    pub(super) fn to_be_told(&self) -> Told {
         if let Phase::Closed { .. } = self.phase {
-            return None;
+            return Told::default();
         }
-        let mut told = self.clone();
-        told.updated = self.opened;
-        match &mut told.phase {
-            Phase::Executing { until, .. } => *until = self.opened,
-            Phase::Input { .. }
-            | Phase::Gating { .. }
-            | Phase::Confirm { .. }
-            | Phase::Approve { .. }
-            | Phase::Cleared { .. }
-            | Phase::External { .. }
-            | Phase::InDoubt { .. }
-            | Phase::Closed { .. } => {}
-        }
-        Some(Digest::of("countersign/state/1", &[told.to_text().as_bytes()]))
+        let text = self.body();
+        let digest = Digest::of("countersign/state/1", &[text.as_bytes()]);
+        Told(Some((text.into(), digest)))
+    }
+
+    /// The digest of the state that the records speak of.
+    pub(super) fn state(&self) -> Option<Digest> {
+        self.told.digest().or_else(|| self.to_be_told().digest())
     }
 }

@@ -1,14 +1,16 @@
 //! Decisions per second: one approval after the other, and by 64 people at once; against single raw
-//! inserts of the same size on the same disk, and against the same entries built and inserted by one
-//! thread in batches of 64. All in turn, so that a disk that is slow for a while is slow for all.
+//! inserts of the same size on the same disk, and against one thread that writes in batches of 64: the
+//! same entries, built and inserted, and in a second form the rows of their calls too, as a decision
+//! has to. All in turn, so that a disk that is slow for a while is slow for all.
 
+use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use countersign::core::audit::{Draft, Frontier};
 use countersign::prelude::*;
-use countersign::store::{CallFilter, Sqlite};
+use countersign::store::{CallRow, Sqlite};
 use countersign::{Answer, Requirement, TenantId, Timestamp};
 use criterion::Criterion;
 use rusqlite::{Connection, params};
@@ -29,18 +31,25 @@ pub(crate) fn remit_funds(
     cents
 }
 
-pub(crate) const POLICY: &str = r#"
-[actors]
-alice = { kind = "person" }
-bob = { kind = "person", roles = ["manager"] }
-erin = { kind = "person", roles = ["manager"] }
+/// How many requesters stand behind the calls.
+const REQUESTERS: usize = 1000;
 
-[pools]
-managers = { roles = ["manager"] }
+/// Two managers and many who ask them.
+pub(crate) fn policy() -> Policy {
+    let mut policy = String::from(
+        "[pools]\nmanagers = { roles = [\"manager\"] }\n[limits]\npending_per_requester = 10000\n[actors]\n\
+         bob = { kind = \"person\", roles = [\"manager\"] }\nerin = { kind = \"person\", roles = [\"manager\"] }\n",
+    );
+    for number in 0..REQUESTERS {
+        let _ = writeln!(policy, "r{number} = {{ kind = \"person\" }}");
+    }
+    Policy::parse(&policy).expect("a policy")
+}
 
-[limits]
-pending_per_requester = 1000000
-"#;
+/// One of those who ask, another one for each number up to their count.
+pub(crate) fn requester(number: usize) -> Identity {
+    Identity::asserted(&format!("r{}", number % REQUESTERS)).expect("an id")
+}
 
 /// How many people decide at once, and how many entries a batch of the peer has.
 const AT_ONCE: usize = 64;
@@ -51,24 +60,21 @@ const MANY: usize = 1280;
 
 struct Desk {
     engine: Engine,
-    alice: Identity,
     bob: Identity,
 }
 
 async fn desk(dir: &Path) -> Arc<Desk> {
-    let who = |name: &str| Identity::asserted(name).expect("an id");
     let engine = Engine::builder()
         .store(Sqlite::open(dir.join("countersign.db")).expect("a store"))
         .registry(Registry::of::<remit_funds>().expect("a tool"))
-        .policy(Policy::parse(POLICY).expect("a policy"))
+        .policy(policy())
         .worker(false)
         .start()
         .await
         .expect("an engine");
     Arc::new(Desk {
         engine,
-        alice: who("alice"),
-        bob: who("bob"),
+        bob: Identity::asserted("bob").expect("an id"),
     })
 }
 
@@ -78,11 +84,11 @@ impl Desk {
         let mut found = Vec::with_capacity(calls);
         while found.len() < calls {
             let mut tasks = JoinSet::new();
-            for _ in 0..AT_ONCE.min(calls - found.len()) {
+            for number in found.len()..calls.min(found.len() + AT_ONCE) {
                 let desk = self.clone();
                 tasks.spawn(async move {
-                    let arguments = r#"{"to":"ACME","cents":500}"#;
-                    match desk.engine.call("remit_funds", arguments).by(&desk.alice).await {
+                    let (alice, arguments) = (requester(number), r#"{"to":"ACME","cents":500}"#);
+                    match desk.engine.call("remit_funds", arguments).by(&alice).await {
                         Ok(Called::Waiting(waiting)) => waiting.active_requirements().remove(0),
                         other => unreachable!("it waits: {other:?}"),
                     }
@@ -113,19 +119,37 @@ impl Desk {
         tasks.join_all().await;
     }
 
-    /// The records of the last decisions, to be written once more by the peer.
-    async fn last_records(&self, records: usize) -> Vec<Draft> {
+    /// The stored calls that are asked about.
+    async fn calls(&self, asked: &[Requirement]) -> Vec<CallRow> {
+        let mut rows = Vec::with_capacity(asked.len());
+        for asked in asked {
+            let row = self.engine.store().call(self.engine.tenant(), asked.call).await;
+            rows.push(row.expect("a store").expect("a call"));
+        }
+        rows
+    }
+
+    /// What the last decisions wrote, to be written once more by the peer.
+    async fn written(&self, before: Vec<CallRow>, asked: &[Requirement]) -> Vec<Written> {
         let tenant = self.engine.tenant();
         let size = self.engine.store().head(tenant).await.expect("a head").size();
-        let from = size - u64::try_from(records).unwrap_or(size);
-        let rows = self.engine.store().entries(tenant, None, from, records).await;
+        let from = size - u64::try_from(asked.len()).unwrap_or(size);
+        let rows = self.engine.store().entries(tenant, None, from, asked.len()).await;
         let rows = rows.expect("entries");
-        let draft = |text: &str| Draft {
+        let record = |text: &str| Draft {
             call: None,
             fields: serde_json::from_str(text).expect("an entry"),
             blobs: Vec::new(),
         };
-        rows.iter().map(|it| draft(&it.text)).collect()
+        let calls = self.calls(asked).await.into_iter().zip(before);
+        rows.iter()
+            .zip(calls)
+            .map(|(it, (call, before))| Written {
+                record: record(&it.text),
+                call: Arc::new(call),
+                replaces: before.state,
+            })
+            .collect()
     }
 }
 
@@ -141,14 +165,32 @@ fn insert_singly(connection: &Connection, row: &[u8], rows: usize) -> Duration {
     begin.elapsed()
 }
 
-/// One thread that does nothing else: builds each entry and its leaf, moves the head, and inserts.
-fn insert_in_batches(connection: &mut Connection, head: &mut Frontier, drafts: &[Draft]) -> Duration {
+/// What a decision writes.
+struct Written {
+    record: Draft,
+    call: Arc<CallRow>,
+    replaces: String,
+}
+
+/// One thread that does nothing else: builds each entry and its leaf, moves the head, and inserts; with
+/// `calls`, puts the new row of the call in place of the one before, too.
+fn write_in_batches(
+    connection: &mut Connection,
+    head: &mut Frontier,
+    written: &[Written],
+    calls: bool,
+) -> Duration {
     let (log, time) = (TenantId::default(), Timestamp::default());
     let begin = Instant::now();
-    for batch in drafts.chunks(AT_ONCE) {
+    for batch in written.chunks(AT_ONCE) {
         let transaction = connection.transaction().expect("a transaction");
-        for draft in batch {
-            let entry = draft.entry(&log, head.size(), time).expect("an entry");
+        for Written {
+            record,
+            call,
+            replaces,
+        } in batch
+        {
+            let entry = record.entry(&log, head.size(), time).expect("an entry");
             transaction
                 .prepare_cached(
                     "INSERT INTO entry (place, log_id, seq, leaf, entry) VALUES (?1, ?2, ?1, ?3, ?4)",
@@ -158,6 +200,14 @@ fn insert_in_batches(connection: &mut Connection, head: &mut Frontier, drafts: &
                 })
                 .expect("a row");
             head.append(entry.leaf);
+            if calls {
+                let rows = transaction
+                    .prepare_cached("UPDATE call SET state = ?3 WHERE tenant = ?1 AND id = ?2 AND state = ?4")
+                    .and_then(|mut it| {
+                        it.execute(params![log.as_str(), call.id.to_string(), call.state, replaces])
+                    });
+                assert_eq!(rows.expect("a row"), 1);
+            }
         }
         transaction.commit().expect("a commit");
     }
@@ -167,17 +217,11 @@ fn insert_in_batches(connection: &mut Connection, head: &mut Frontier, drafts: &
 /// How many bytes of rows a decision writes: its record and its call.
 async fn bytes_of_a_decision(desk: &Arc<Desk>) -> usize {
     let asked = desk.waiting(1).await;
+    let before = desk.calls(&asked).await;
     desk.decide(&asked[0]).await;
-    let store = desk.engine.store();
-    let calls = store.calls(desk.engine.tenant(), &CallFilter::All, None, 1).await;
-    let state = calls.expect("a call")[0].state.len();
-    let record = &desk.last_records(1).await[0];
-    record
-        .entry(&TenantId::default(), 1, Timestamp::default())
-        .expect("an entry")
-        .text
-        .len()
-        + state
+    let Written { record, call, .. } = &desk.written(before, &asked).await[0];
+    let entry = record.entry(&TenantId::default(), 1, Timestamp::default());
+    entry.expect("an entry").text.len() + call.state.len()
 }
 
 pub(crate) fn all(_: &mut Criterion) {
@@ -198,12 +242,14 @@ pub(crate) fn all(_: &mut Criterion) {
     connection
         .execute_batch(
             "CREATE TABLE entry (place INTEGER PRIMARY KEY, log_id TEXT NOT NULL, seq INTEGER NOT NULL,
-                 leaf BLOB NOT NULL, entry TEXT NOT NULL) STRICT",
+                 leaf BLOB NOT NULL, entry TEXT NOT NULL) STRICT;
+             CREATE TABLE call (tenant TEXT NOT NULL, id TEXT NOT NULL, state TEXT NOT NULL,
+                 PRIMARY KEY (tenant, id)) STRICT",
         )
-        .expect("a table");
+        .expect("tables");
     let mut head = Frontier::default();
 
-    let mut times = [Duration::ZERO; 4];
+    let mut times = [Duration::ZERO; 5];
     for _ in 0..ROUNDS {
         let waiting = runtime.block_on(desk.waiting(SINGLE + MANY));
         let (one_by_one, at_once) = waiting.split_at(SINGLE);
@@ -213,31 +259,54 @@ pub(crate) fn all(_: &mut Criterion) {
             runtime.block_on(desk.decide(asked));
             times[1] += begin.elapsed();
         }
-        let at_once = at_once.to_vec();
+        let before = runtime.block_on(desk.calls(at_once));
+        open_once_more(&mut connection, &before);
         let begin = Instant::now();
-        runtime.block_on(desk.decide_at_once(at_once));
+        runtime.block_on(desk.decide_at_once(at_once.to_vec()));
         times[2] += begin.elapsed();
-        let drafts = runtime.block_on(desk.last_records(MANY));
-        times[3] += insert_in_batches(&mut connection, &mut head, &drafts);
+        let written = runtime.block_on(desk.written(before, at_once));
+        times[3] += write_in_batches(&mut connection, &mut head, &written, false);
+        times[4] += write_in_batches(&mut connection, &mut head, &written, true);
     }
     told(times);
 }
 
-fn told(times: [Duration; 4]) {
+/// The calls as they stand before they are decided, for the peer to replace.
+fn open_once_more(connection: &mut Connection, calls: &[CallRow]) {
+    let transaction = connection.transaction().expect("a transaction");
+    for call in calls {
+        transaction
+            .prepare_cached("INSERT INTO call (tenant, id, state) VALUES ('default', ?1, ?2)")
+            .and_then(|mut it| it.execute(params![call.id.to_string(), call.state]))
+            .expect("a row");
+    }
+    transaction.commit().expect("a commit");
+}
+
+fn told(times: [Duration; 5]) {
     let rate = |decisions: usize, time: Duration| {
         let decisions = u32::try_from(decisions * ROUNDS).map_or(f64::NAN, f64::from);
         decisions / time.as_secs_f64()
     };
-    let (raw, one) = (rate(SINGLE, times[0]), rate(SINGLE, times[1]));
-    let (many, batches) = (rate(MANY, times[2]), rate(MANY, times[3]));
+    let (raw, one, many) = (
+        rate(SINGLE, times[0]),
+        rate(SINGLE, times[1]),
+        rate(MANY, times[2]),
+    );
     println!(
         "decide/single: {one:.0} a second, {raw:.0} raw inserts a second: {:.2} of them",
         one / raw
     );
     println!(
-        "decide/64_clients: {many:.0} a second, {:.2} times the raw inserts; {batches:.0} a second of the same \
-         entries by one thread in batches of {AT_ONCE}: {:.2} of them",
-        many / raw,
-        many / batches
+        "decide/64_clients: {many:.0} a second, {:.2} times the raw inserts",
+        many / raw
     );
+    for (what, time) in [("entries", times[3]), ("entries and rows of calls", times[4])] {
+        let peer = rate(MANY, time);
+        println!(
+            "decide/64_clients: {peer:.0} a second of the same {what} by one thread in batches of {AT_ONCE}: \
+             {:.2} of them",
+            many / peer
+        );
+    }
 }

@@ -2,7 +2,6 @@
 //! times as many; among a million if `COUNTERSIGN_MILLION` is set. All are opened by an engine like any
 //! other, so a million takes minutes and some gigabytes under `target/`, which are deleted afterwards.
 
-use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,14 +11,12 @@ use countersign::store::Sqlite;
 use criterion::Criterion;
 use tokio::task::JoinSet;
 
-use crate::decide::remit_funds;
+use crate::decide::{policy, remit_funds, requester};
 
 const PAGE: usize = 50;
 const FEW: usize = 10_000;
 const MANY: usize = 100_000;
 const MILLION: usize = 1_000_000;
-/// How many requesters stand behind the calls.
-const REQUESTERS: usize = 1000;
 const AT_ONCE: usize = 256;
 const ROUNDS: u32 = 300;
 
@@ -29,17 +26,10 @@ struct Inbox {
 }
 
 async fn inbox(dir: &Path) -> Arc<Inbox> {
-    let mut policy = String::from(
-        "[pools]\nmanagers = { roles = [\"manager\"] }\n[limits]\npending_per_requester = 10000\n[actors]\n\
-         bob = { kind = \"person\", roles = [\"manager\"] }\nerin = { kind = \"person\", roles = [\"manager\"] }\n",
-    );
-    for number in 0..REQUESTERS {
-        let _ = writeln!(policy, "r{number} = {{ kind = \"person\" }}");
-    }
     let engine = Engine::builder()
         .store(Sqlite::open(dir.join("countersign.db")).expect("a store"))
         .registry(Registry::of::<remit_funds>().expect("a tool"))
-        .policy(Policy::parse(&policy).expect("a policy"))
+        .policy(policy())
         .worker(false)
         .start()
         .await
@@ -56,7 +46,7 @@ impl Inbox {
             let inbox = self.clone();
             tasks.spawn(async move {
                 for number in (share..calls).step_by(AT_ONCE) {
-                    let by = Identity::asserted(&format!("r{}", number % REQUESTERS)).expect("an id");
+                    let by = requester(number);
                     let arguments = format!(r#"{{"to":"ACME","cents":{number}}}"#);
                     let called = inbox.engine.call("remit_funds", arguments).by(&by).await;
                     assert!(matches!(called, Ok(Called::Waiting(_))), "{called:?}");

@@ -37,6 +37,7 @@ pub async fn conformance(store: Arc<dyn Store>) {
     the_log_has_no_gaps(&store).await;
     time_never_runs_back(&*store).await;
     lists::lists_page_by_key(&*store).await;
+    lists::room_is_kept_by_the_commit(&store).await;
     lists::runs_page_from_the_newest(&*store).await;
     lists::entries_page_by_number(&*store).await;
     grants::what_is_over_by_the_time_of_the_log_is_refused(&store).await;
@@ -408,6 +409,7 @@ async fn the_log_has_no_gaps(store: &Arc<dyn Store>) {
                     (number, 0, 0)
                 }
                 Committed::Done { seq, .. } => (number, seq, more),
+                Committed::Full => panic!("nobody named any room"),
             }
         });
     }

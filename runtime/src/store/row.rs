@@ -44,7 +44,7 @@ pub struct CallWrite {
 /// # };
 /// let row = engine.store().call(engine.tenant(), waiting.call_id()).await?.unwrap();
 /// assert_eq!((row.version, row.phase.as_str(), row.tool.as_str()), (0, "confirm", "bounce"));
-/// assert_eq!(row.due, waiting.call().deadline());
+/// assert_eq!(row.due, waiting.call().warns_at());
 /// # Ok(())
 /// # }
 /// ```
@@ -110,6 +110,24 @@ pub enum CallFilter {
     WaitingFor(Vec<String>),
     /// Those that are due at this time or before.
     Due(Timestamp),
+}
+
+/// Room for one more call.
+///
+/// ```
+/// use countersign::store::Room;
+///
+/// // Nine others may wait for alice already, ten may not.
+/// let room = Room { topics: vec!["requester:alice".to_owned()], most: 10 };
+/// assert_eq!(room.most, 10);
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Room {
+    /// What calls wait for ([`CallRow::waits_for`]); one that waits for several of these counts for each.
+    pub topics: Vec<String>,
+    /// How many may wait, with this one. If as many wait already, the commit comes to
+    /// [`Full`](super::Committed::Full).
+    pub most: usize,
 }
 
 /// A grant to be written.

@@ -300,12 +300,6 @@ impl Store for Sqlite {
             .await
     }
 
-    async fn count(&self, tenant: &TenantId, topic: &str, most: usize) -> Result<usize, StoreError> {
-        let (tenant, topic) = (tenant.clone(), topic.to_owned());
-        self.look_up(move |connection| read::count(connection, &tenant, &topic, most))
-            .await
-    }
-
     async fn grant(&self, tenant: &TenantId, id: GrantId) -> Result<Option<GrantRow>, StoreError> {
         let tenant = tenant.clone();
         self.look_up(move |connection| grant::one(connection, &tenant, id))
@@ -365,12 +359,17 @@ impl Store for Sqlite {
         limit: usize,
     ) -> Result<Vec<EntryRow>, StoreError> {
         let tenant = tenant.clone();
-        let question = move |connection: &Connection| read::entries(connection, &tenant, call, from, limit);
-        // Those of one call are few, and every claim asks for them.
-        if call.is_some() {
-            return self.look_up(question).await;
+        match call {
+            // Those of one call are few, and every claim asks for them.
+            Some(call) => {
+                self.look_up(move |connection| read::entries_of_call(connection, &tenant, call, from, limit))
+                    .await
+            }
+            None => {
+                self.ask(move |connection| read::entries(connection, &tenant, from, limit))
+                    .await
+            }
         }
-        self.ask(question).await
     }
 
     async fn blob(&self, tenant: &TenantId, commitment: &Digest) -> Result<Option<Blob>, StoreError> {

@@ -5,6 +5,7 @@ use countersign::{Call, CallId, Digest, Error, Verdict};
 use rusqlite::{Connection, params};
 use serde_json::{Value, json};
 
+use crate::damage_beside_the_seal::Change;
 use crate::flows::sqlite;
 use crate::world::{Effects, World, code, who};
 
@@ -34,18 +35,24 @@ pub(crate) fn raw(world: &World) -> Connection {
     Connection::open(world.dir.path().join("countersign.db")).unwrap()
 }
 
-/// The stored text of a call, changed.
+/// What is stored of a call and its records tell of, changed.
 pub(crate) fn edit(connection: &Connection, id: CallId, change: impl FnOnce(&mut Value)) {
+    edit_text(connection, id, |it| change(&mut it["call"]));
+}
+
+/// The stored text of a call, changed.
+fn edit_text(connection: &Connection, id: CallId, change: impl FnOnce(&mut Value)) {
     let id = id.to_string();
     let text: String = connection
         .query_row("SELECT state FROM call WHERE id = ?1", [&id], |row| row.get(0))
         .unwrap();
     let mut state: Value = serde_json::from_str(&text).unwrap();
     change(&mut state);
-    let phase = state["phase"]["phase"].as_str().unwrap_or_default().to_owned();
+    let call = &state["call"];
+    let phase = call["phase"]["phase"].as_str().unwrap_or_default().to_owned();
     let (tool, requester) = (
-        state["tool"].as_str().unwrap_or_default(),
-        state["requester"].as_str().unwrap_or_default(),
+        call["tool"].as_str().unwrap_or_default(),
+        call["requester"].as_str().unwrap_or_default(),
     );
     // The columns too, so that only the contents can betray it.
     connection
@@ -56,7 +63,7 @@ pub(crate) fn edit(connection: &Connection, id: CallId, change: impl FnOnce(&mut
         .unwrap();
 }
 
-fn column(connection: &Connection, id: CallId, name: &str, value: &str) {
+pub(crate) fn column(connection: &Connection, id: CallId, name: &str, value: &str) {
     let sql = format!("UPDATE call SET {name} = ?2 WHERE id = ?1");
     connection.execute(&sql, params![id.to_string(), value]).unwrap();
 }
@@ -152,7 +159,7 @@ pub(crate) async fn check(
 }
 
 const RECORDS: &str = "is not what its records say; nothing was run. Restore a backup, or cancel the call";
-const COLUMNS: &str = "the stored columns and the stored text differ; nothing was run";
+pub(crate) const COLUMNS: &str = "the stored columns and the stored text differ; nothing was run";
 
 #[tokio::test]
 async fn edited_contents_of_a_cleared_call() {
@@ -182,40 +189,6 @@ async fn edited_contents_of_a_cleared_call() {
 }
 
 #[tokio::test]
-async fn edited_columns() {
-    let edits = [
-        ("phase", "approve"),
-        ("tool", "send_mail"),
-        ("requester", "mallory"),
-    ];
-    for (name, value) in edits {
-        let damage = |db: &Connection, bad: &Call, _: &Call| column(db, *bad.id(), name, value);
-        check(name, "cleared", damage, COLUMNS).await;
-    }
-    check(
-        "garbage phase",
-        "cleared",
-        |db, bad, _| column(db, *bad.id(), "phase", "open"),
-        COLUMNS,
-    )
-    .await;
-}
-
-/// A row that cannot even be listed.
-#[tokio::test]
-async fn columns_that_are_no_names() {
-    for name in ["tool", "requester", "run"] {
-        check(
-            name,
-            "confirm",
-            |db, bad, _| column(db, *bad.id(), name, "no such name!"),
-            "the store is damaged",
-        )
-        .await;
-    }
-}
-
-#[tokio::test]
 async fn a_call_moved_past_its_gates() {
     for phase in ["confirm", "approve"] {
         let clear =
@@ -229,7 +202,7 @@ async fn a_call_moved_past_its_gates() {
         .await;
     }
     let vote = |it: &mut Value| {
-        it["votes"] = json!([{"gate": 0, "by": "bob", "at": it["updated"]}]);
+        it["votes"] = json!([{"gate": 0, "by": "bob", "at": it["opened"]}]);
         it["phase"] = json!({"phase": "cleared", "deadline": it["phase"]["deadline"]});
     };
     check(
@@ -431,23 +404,32 @@ async fn unreadable_states() {
         )
         .await;
     }
-    let newer = |it: &mut Value| it["v"] = 2.into();
-    let because = "has format 2, this program reads up to 1; use a newer release";
-    check(
-        "a newer version",
-        "cleared",
-        |db, bad, _| edit(db, *bad.id(), newer),
-        because,
-    )
-    .await;
-    let more = |it: &mut Value| it["more"] = true.into();
-    check(
-        "an unknown field",
-        "cleared",
-        |db, bad, _| edit(db, *bad.id(), more),
-        "damaged",
-    )
-    .await;
+    let edits: [(&str, Change, &str); 4] = [
+        (
+            "a newer version",
+            |it| it["v"] = 2.into(),
+            "has format 2, this program reads up to 1; use a newer release",
+        ),
+        (
+            "an unknown field",
+            |it| it["call"]["more"] = true.into(),
+            "damaged",
+        ),
+        (
+            "an unknown field beside the call",
+            |it| it["more"] = true.into(),
+            "damaged",
+        ),
+        (
+            "a lease of what does not execute",
+            |it| it["until"] = "2000-01-01T00:00:00.000Z".into(),
+            "a call has the end of a lease, `until`, while it executes",
+        ),
+    ];
+    for (what, change, because) in edits {
+        let edited = |db: &Connection, bad: &Call, _: &Call| edit_text(db, *bad.id(), change);
+        check(what, "cleared", edited, because).await;
+    }
 }
 
 #[tokio::test]

@@ -1,13 +1,14 @@
-//! Edits of what the seal does not cover: times, tokens, secrets, what was decided. The records do.
+//! Edits of what the seal does not cover: times, tokens, secrets, what was decided, columns. The records do.
 
 use countersign::prelude::*;
-use countersign::{Digest, Verdict};
+use countersign::{Call, Digest, Verdict};
+use rusqlite::Connection;
 use serde_json::{Value, json};
 
-use crate::damage::{All, check, edit, raw};
+use crate::damage::{All, COLUMNS, check, column, edit, raw};
 use crate::world::{World, who};
 
-type Change = fn(&mut Value);
+pub(crate) type Change = fn(&mut Value);
 
 const CHANGES: [(&str, Change); 10] = [
     ("deadline", |it| {
@@ -70,4 +71,38 @@ async fn a_token_that_was_never_issued_reports_nothing() {
     let report = Decision::report(&call.requirements()[0], Ok(json!("done"))).by(&who("relay"));
     let error = desk.decide(report).await.unwrap_err();
     assert!(error.to_string().contains("is damaged"), "{error}");
+}
+
+#[tokio::test]
+async fn edited_columns() {
+    let edits = [
+        ("phase", "approve"),
+        ("tool", "send_mail"),
+        ("requester", "mallory"),
+    ];
+    for (name, value) in edits {
+        let damage = |db: &Connection, bad: &Call, _: &Call| column(db, *bad.id(), name, value);
+        check(name, "cleared", damage, COLUMNS).await;
+    }
+    check(
+        "garbage phase",
+        "cleared",
+        |db, bad, _| column(db, *bad.id(), "phase", "open"),
+        COLUMNS,
+    )
+    .await;
+}
+
+/// A row that cannot even be listed.
+#[tokio::test]
+async fn columns_that_are_no_names() {
+    for name in ["tool", "requester", "run"] {
+        check(
+            name,
+            "confirm",
+            |db, bad, _| column(db, *bad.id(), name, "no such name!"),
+            "the store is damaged",
+        )
+        .await;
+    }
 }

@@ -474,7 +474,7 @@ async fn a_call_that_claims_a_grant_is_not_run() {
     let text = waits
         .to_text()
         .replace(r#""phase":"confirm""#, r#""phase":"cleared""#);
-    let text = format!(r#"{},"granted":"{grant}"}}"#, text.strip_suffix('}').unwrap());
+    let text = format!(r#"{},"granted":"{grant}"}}}}"#, text.strip_suffix("}}").unwrap());
     connection
         .execute(
             "UPDATE call SET state = ?1, phase = 'cleared' WHERE id = ?2",

@@ -58,11 +58,6 @@ impl<G: Guard> Store for Guarded<G> {
         Ok(found)
     }
 
-    async fn count(&self, tenant: &TenantId, topic: &str, most: usize) -> Result<usize, StoreError> {
-        self.guard.read("count").await?;
-        self.store.count(tenant, topic, most).await
-    }
-
     async fn grant(&self, tenant: &TenantId, id: GrantId) -> Result<Option<GrantRow>, StoreError> {
         self.guard.read("grant").await?;
         self.store.grant(tenant, id).await

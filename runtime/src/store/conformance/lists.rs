@@ -1,10 +1,13 @@
 //! Lists: every page in order, nothing twice, nothing left out.
 
+use std::sync::Arc;
+
 use countersign_core::id::{RunId, TenantId};
 use countersign_core::time::Timestamp;
+use tokio::task::JoinSet;
 
 use super::{call_id, done, full, replace, row, step, tenant};
-use crate::store::{CallFilter, CallRow, Store};
+use crate::store::{CallFilter, CallRow, Commit, Committed, Room, Store};
 
 pub(super) async fn lists_page_by_key(store: &dyn Store) {
     let tenant = tenant("pages");
@@ -37,14 +40,71 @@ pub(super) async fn lists_page_by_key(store: &dyn Store) {
         }
         assert_eq!(store.calls(&tenant, &filter, None, 0).await.unwrap(), []);
     }
-    for topic in ["pool:a", "pool:b", "worker", "pool:nobody"] {
-        let waiting = all.iter().filter(|it| it.waits_for.iter().any(|it| it == topic));
-        let waiting = waiting.count();
-        for most in [0, 2, 1_000] {
-            let count = store.count(&tenant, topic, most).await.unwrap();
-            assert_eq!(count, waiting.min(most), "{topic}");
+}
+
+/// Whoever has no room left gets none, however many ask at once; whatever else the commit brings is refused too.
+pub(super) async fn room_is_kept_by_the_commit(store: &Arc<dyn Store>) {
+    let tenant = tenant("room");
+    let all = calls_on_the_agenda(&**store, &tenant).await;
+    let size = store.head(&tenant).await.unwrap().size();
+    let topics = |them: &[&str]| them.iter().map(|it| (*it).to_owned()).collect::<Vec<String>>();
+    let mut next = 100;
+    for topics in [
+        topics(&["pool:a"]),
+        topics(&["pool:b"]),
+        topics(&["worker", "pool:a"]),
+        topics(&["pool:nobody"]),
+        topics(&[]),
+    ] {
+        let on = |row: &CallRow| row.waits_for.iter().filter(|it| topics.contains(it)).count();
+        let waiting: usize = all.iter().map(on).sum();
+        for (most, expected) in [(0, false), (waiting, false), (waiting + 1, true)] {
+            next += 1;
+            let row = CallRow {
+                waits_for: Vec::new(),
+                ..row(call_id(next), 0)
+            };
+            let room = Some(Room {
+                topics: topics.clone(),
+                most,
+            });
+            let commit = Commit {
+                room,
+                ..replace(&tenant, None, row)
+            };
+            let committed = store.commit(commit).await.unwrap();
+            let done = matches!(committed, Committed::Done { .. });
+            assert_eq!(done, expected, "{topics:?} and {most}: {committed:?}");
+            assert!(done || committed == Committed::Full, "{committed:?}");
+            assert_eq!(
+                store.call(&tenant, call_id(next)).await.unwrap().is_some(),
+                expected
+            );
         }
     }
+    assert_eq!(store.head(&tenant).await.unwrap().size(), size + 5);
+    // Ten at once, and room for three.
+    let mut asking = JoinSet::new();
+    for number in 200..210 {
+        let waits_for = topics(&["requester:ada"]);
+        let room = Some(Room {
+            topics: waits_for.clone(),
+            most: 3,
+        });
+        let row = CallRow {
+            waits_for,
+            ..row(call_id(number), 0)
+        };
+        let commit = Commit {
+            room,
+            ..replace(&tenant, None, row)
+        };
+        let store = store.clone();
+        asking.spawn(async move { store.commit(commit).await.unwrap() });
+    }
+    let answers = asking.join_all().await;
+    let full = answers.iter().filter(|it| **it == Committed::Full);
+    assert_eq!(full.count(), 7, "{answers:?}");
 }
 
 /// Sixty calls, each moved on twice: from nobody's business to somebody's and again to others'.

@@ -237,20 +237,9 @@ pub(super) fn list(tenant: &TenantId, filter: &CallFilter, after: Option<CallId>
     List { sql, values, sorted }
 }
 
+/// How many calls wait for this, counted up to a limit.
 pub(super) const COUNT: &str =
     "SELECT count(*) FROM (SELECT 1 FROM agenda WHERE tenant = ?1 AND topic = ?2 LIMIT ?3) AS a";
-
-/// How many calls wait for this, counted up to `most`.
-pub(super) fn count(
-    connection: &Connection,
-    tenant: &TenantId,
-    topic: &str,
-    most: usize,
-) -> rusqlite::Result<usize> {
-    connection
-        .prepare_cached(COUNT)?
-        .query_row(params![tenant.as_str(), topic, limited(most)], |row| row.get(0))
-}
 
 pub(super) fn run(connection: &Connection, tenant: &TenantId, id: RunId) -> rusqlite::Result<Option<RunRow>> {
     connection
@@ -325,18 +314,15 @@ pub(super) const ACTORS: &str = "SELECT id, text FROM directory_actor WHERE tena
 pub(super) const ENTRIES: &str = "SELECT seq, leaf, entry FROM audit_entry \
      WHERE place BETWEEN (SELECT first + ?2 FROM log_head WHERE log_id = ?1) \
      AND (SELECT first + 1099511627775 FROM log_head WHERE log_id = ?1) ORDER BY place LIMIT ?3";
-/// Those that its row lists and those that stand alone. Few, so they are sorted when they are found.
-pub(super) const ENTRIES_OF_CALL: &str = "SELECT e.seq, e.leaf, e.entry \
-     FROM call AS c CROSS JOIN json_each('[' || c.entries || ']') AS j \
-     CROSS JOIN audit_entry AS e ON e.place = j.value \
-     WHERE c.tenant = ?1 AND c.id = ?4 AND e.call = ?4 AND e.seq >= ?2 \
-     UNION ALL SELECT seq, leaf, entry FROM audit_entry INDEXED BY audit_entry_alone \
-     WHERE log_id = ?1 AND call = ?4 AND seq >= ?2 AND alone ORDER BY seq LIMIT ?3";
+pub(super) const LISTED: &str = "SELECT entries FROM call WHERE tenant = ?1 AND id = ?2";
+pub(super) const ENTRY_AT: &str = "SELECT seq, leaf, entry FROM audit_entry \
+     WHERE place = ?1 AND log_id = ?2 AND call = ?3 AND seq >= ?4";
+pub(super) const ENTRIES_ALONE: &str = "SELECT seq, leaf, entry FROM audit_entry INDEXED BY audit_entry_alone \
+     WHERE log_id = ?1 AND call = ?2 AND seq >= ?3 AND alone ORDER BY seq LIMIT ?4";
 
 pub(super) fn entries(
     connection: &Connection,
     tenant: &TenantId,
-    call: Option<CallId>,
     from: u64,
     limit: usize,
 ) -> rusqlite::Result<Vec<EntryRow>> {
@@ -344,17 +330,48 @@ pub(super) fn entries(
     if from >= PLACES {
         return Ok(Vec::new());
     }
-    let limit = limited(limit);
-    match call {
-        None => connection
-            .prepare_cached(ENTRIES)?
-            .query_map(params![tenant.as_str(), from, limit], entry_row)?
-            .collect(),
-        Some(call) => connection
-            .prepare_cached(ENTRIES_OF_CALL)?
-            .query_map(params![tenant.as_str(), from, limit, call.to_string()], entry_row)?
-            .collect(),
+    connection
+        .prepare_cached(ENTRIES)?
+        .query_map(params![tenant.as_str(), from, limited(limit)], entry_row)?
+        .collect()
+}
+
+/// Those that its row lists and those that stand alone. Few, so they are sorted when they are found.
+pub(super) fn entries_of_call(
+    connection: &Connection,
+    tenant: &TenantId,
+    call: CallId,
+    from: u64,
+    limit: usize,
+) -> rusqlite::Result<Vec<EntryRow>> {
+    let (log, call) = (tenant.as_str(), call.to_string());
+    // Two tables: the transaction keeps all answers of one state.
+    let transaction = connection.unchecked_transaction()?;
+    let listed: Option<String> = transaction
+        .prepare_cached(LISTED)?
+        .query_row([log, &call], |row| row.get(0))
+        .optional()?;
+    let mut found: Vec<EntryRow> = transaction
+        .prepare_cached(ENTRIES_ALONE)?
+        .query_map(params![log, call, from, limited(limit)], entry_row)?
+        .collect::<rusqlite::Result<_>>()?;
+    let mut at = transaction.prepare_cached(ENTRY_AT)?;
+    for place in listed
+        .iter()
+        .flat_map(|it| it.split(','))
+        .filter(|it| !it.is_empty())
+    {
+        let place: u64 = place
+            .parse()
+            .map_err(|error| rusqlite::Error::FromSqlConversionFailure(0, Type::Text, Box::new(error)))?;
+        found.extend(
+            at.query_row(params![place, log, call, from], entry_row)
+                .optional()?,
+        );
     }
+    found.sort_unstable_by_key(|it| it.seq);
+    found.truncate(limit);
+    Ok(found)
 }
 
 pub(super) fn blob(

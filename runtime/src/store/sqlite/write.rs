@@ -17,7 +17,7 @@ use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
 
 use super::{Pulse, error, grant, keep, open, read};
 use crate::store::{
-    CallRow, CallWrite, Commit, Committed, DirectoryWrite, Durability, Keeping, RunRow, StoreError,
+    CallRow, CallWrite, Commit, Committed, DirectoryWrite, Durability, Keeping, Room, RunRow, StoreError,
 };
 
 /// How a commit ended, or why it did not.
@@ -247,6 +247,11 @@ fn write<'a>(
     if commit.before.is_some_and(|it| time >= it) || !as_assumed(connection, commit, head)? {
         return Ok(Committed::Conflict);
     }
+    if let Some(room) = &commit.room
+        && waiting(connection, tenant, room)? >= room.most
+    {
+        return Ok(Committed::Full);
+    }
     // The first change. Nothing after it is refused.
     if let Some(call) = &commit.call
         && !write_call(connection, tenant, call, &listed(commit, head))?
@@ -366,6 +371,20 @@ fn as_assumed(connection: &Connection, commit: &Commit, head: &Head) -> Result<b
         return Ok(!taken);
     }
     Ok(true)
+}
+
+/// How many calls wait for what `room` names, each topic counted up to its limit.
+fn waiting(connection: &Connection, tenant: &TenantId, room: &Room) -> rusqlite::Result<usize> {
+    let mut count = connection.prepare_cached(read::COUNT)?;
+    let mut waiting = 0_usize;
+    for topic in &room.topics {
+        let of_topic: usize = count
+            .query_row(params![tenant.as_str(), topic, read::limited(room.most)], |row| {
+                row.get(0)
+            })?;
+        waiting = waiting.saturating_add(of_topic);
+    }
+    Ok(waiting)
 }
 
 /// The compare-and-swap. False if what is stored is not what was expected, to the letter.
