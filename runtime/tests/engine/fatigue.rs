@@ -209,6 +209,21 @@ async fn only_so_many_wait_in_a_run() {
     waits(&world, "3", run).await;
 }
 
+/// What others are asked about counts for whoever asked for it.
+#[tokio::test]
+async fn what_waits_for_approval_counts_for_its_requester() {
+    let world = World::new::<All>().await;
+    let (dir, clock) = (world.dir.clone(), world.clock.clone());
+    let world = World::at::<All>(dir, clock, &limited("pending_per_requester = 1")).await;
+    let arguments = r#"{"text":"to all","copies":10}"#;
+    let call = world.open("send", arguments, "alice").await;
+    let confirm = Decision::confirm(&call.requirements()[0]).by(&who("alice"));
+    let decided = world.engine.desk().decide(confirm).await.unwrap();
+    assert_eq!(decided.call.unwrap().phase().name(), "approve");
+    let error = propose(&world, "one more", None).await.unwrap_err();
+    assert!(error.to_string().contains("`alice` has 1 call"), "{error}");
+}
+
 #[tokio::test]
 async fn only_so_many_wait_for_one_requester() {
     let world = World::new::<All>().await;

@@ -6,7 +6,7 @@ use countersign_core::id::{RunId, TenantId};
 use countersign_core::time::Timestamp;
 use tokio::task::JoinSet;
 
-use super::{call_id, done, full, replace, row, step, tenant};
+use super::{call_id, done, full, record, replace, row, step, tenant};
 use crate::store::{CallFilter, CallRow, Commit, Committed, Room, Store};
 
 pub(super) async fn lists_page_by_key(store: &dyn Store) {
@@ -166,10 +166,19 @@ pub(super) async fn entries_page_by_number(store: &dyn Store) {
     let tenant = tenant("entries");
     for number in 0..30_u64 {
         done(store, step(&tenant, row(call_id(number % 3), number / 3))).await;
+        // One that is written beside its call stands between those written with it.
+        if number == 14 {
+            let records = vec![record(Some(call_id(1)), "beside")];
+            let beside = Commit {
+                records,
+                ..Commit::new(tenant.clone(), Timestamp::from_millis(0))
+            };
+            done(store, beside).await;
+        }
     }
     for (call, expected) in [
-        (None, (0..30).collect::<Vec<u64>>()),
-        (Some(call_id(1)), (0..10).map(|it| it * 3 + 1).collect()),
+        (None, (0..31).collect::<Vec<u64>>()),
+        (Some(call_id(1)), vec![1, 4, 7, 10, 13, 15, 17, 20, 23, 26, 29]),
         (Some(call_id(9)), Vec::new()),
     ] {
         let mut found = Vec::new();
@@ -177,6 +186,7 @@ pub(super) async fn entries_page_by_number(store: &dyn Store) {
         loop {
             let page = store.entries(&tenant, call, from, 4).await.unwrap();
             let Some(last) = page.last() else { break };
+            assert!(page.len() <= 4);
             from = last.seq + 1;
             found.extend(page.into_iter().map(|it| it.seq));
         }
