@@ -266,6 +266,10 @@ fn create(path: &Path) -> Result<(), StoreError> {
     }
     let journal = beside(path, "-wal");
     if journal.exists() {
+        // A store is there before its journal: looked for after it, it is only missing if it is gone.
+        if path.exists() {
+            return Ok(());
+        }
         // SQLite would play the old journal into the new file.
         return Err(StoreError::Damaged(format!(
             "{} is missing but its journal {} is there",
@@ -332,4 +336,24 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = OsString::from(path);
     name.push(suffix);
     PathBuf::from(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Sqlite;
+
+    /// Between a look for the file and one for its journal another process may have made both.
+    #[test]
+    fn a_store_that_another_process_was_faster_to_make_is_not_damaged() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("store.db");
+        let faster = Sqlite::open(&path).unwrap();
+        assert!(beside(&path, "-wal").exists());
+        create(&path).unwrap();
+        drop(faster);
+        fs::remove_file(&path).unwrap();
+        fs::write(beside(&path, "-wal"), "x").unwrap();
+        assert!(matches!(create(&path), Err(StoreError::Damaged(_))));
+    }
 }
