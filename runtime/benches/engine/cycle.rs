@@ -134,11 +134,7 @@ pub(crate) fn all(criterion: &mut Criterion) {
     if !crate::is_wanted("gated_cycle") {
         return;
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .expect("a runtime");
+    let runtime = crate::runtime();
     let disk = runtime.block_on(bench(false));
     let dir =
         tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a directory on the disk of the project");

@@ -21,7 +21,7 @@ use crate::cycle::raw_connection;
 /// Pays somebody.
 #[approval(required, pool = "managers", quorum = 2)]
 #[tool]
-pub(crate) fn remit_funds(
+fn remit_funds(
     /// To whom.
     to: String,
     /// How much.
@@ -35,7 +35,7 @@ pub(crate) fn remit_funds(
 const REQUESTERS: usize = 1000;
 
 /// Two managers and many who ask them.
-pub(crate) fn policy() -> Policy {
+fn policy() -> Policy {
     let mut policy = String::from(
         "[pools]\nmanagers = { roles = [\"manager\"] }\n[limits]\npending_per_requester = 10000\n[actors]\n\
          bob = { kind = \"person\", roles = [\"manager\"] }\nerin = { kind = \"person\", roles = [\"manager\"] }\n",
@@ -58,12 +58,8 @@ const ROUNDS: usize = 20;
 const SINGLE: usize = 100;
 const MANY: usize = 1280;
 
-struct Desk {
-    engine: Engine,
-    bob: Identity,
-}
-
-async fn desk(dir: &Path) -> Arc<Desk> {
+/// An engine on a file in `dir`, whose tool asks managers, and one of them.
+pub(crate) async fn engine(dir: &Path) -> (Engine, Identity) {
     let engine = Engine::builder()
         .store(Sqlite::open(dir.join("countersign.db")).expect("a store"))
         .registry(Registry::of::<remit_funds>().expect("a tool"))
@@ -72,10 +68,17 @@ async fn desk(dir: &Path) -> Arc<Desk> {
         .start()
         .await
         .expect("an engine");
-    Arc::new(Desk {
-        engine,
-        bob: Identity::asserted("bob").expect("an id"),
-    })
+    (engine, Identity::asserted("bob").expect("an id"))
+}
+
+struct Desk {
+    engine: Engine,
+    bob: Identity,
+}
+
+async fn desk(dir: &Path) -> Arc<Desk> {
+    let (engine, bob) = engine(dir).await;
+    Arc::new(Desk { engine, bob })
 }
 
 impl Desk {
@@ -146,7 +149,7 @@ impl Desk {
             .zip(calls)
             .map(|(it, (call, before))| Written {
                 record: record(&it.text),
-                call: Arc::new(call),
+                call,
                 replaces: before.state,
             })
             .collect()
@@ -168,7 +171,7 @@ fn insert_singly(connection: &Connection, row: &[u8], rows: usize) -> Duration {
 /// What a decision writes.
 struct Written {
     record: Draft,
-    call: Arc<CallRow>,
+    call: CallRow,
     replaces: String,
 }
 
@@ -228,11 +231,7 @@ pub(crate) fn all(_: &mut Criterion) {
     if !crate::is_wanted("decide") {
         return;
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .expect("a runtime");
+    let runtime = crate::runtime();
     let dir =
         tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a directory on the disk of the project");
     let desk = runtime.block_on(desk(dir.path()));

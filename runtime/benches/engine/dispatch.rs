@@ -121,11 +121,7 @@ const SUM: &str = r#"{"a":1234567,"b":-42}"#;
 const ORDER: &str = r#"{"customer":"ACME-123","email":"buyer@acme.example","address":{"street":"1 Main Street","city":"Springfield","zip":12345,"country":"US"},"items":[{"sku":"A-1","count":2,"price_cents":1999,"tags":["new","blue"]},{"sku":"B-7","count":1,"price_cents":49900,"tags":[]}],"note":null,"gift":false,"priority":3,"discount":0.15,"coupon":"SPRING","id":81}"#;
 
 pub(crate) fn engine<T: Tools>() -> (tokio::runtime::Runtime, Engine) {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .expect("a runtime");
+    let runtime = crate::runtime();
     let engine = runtime.block_on(async {
         let store = Sqlite::in_memory().expect("a store");
         let registry = Registry::of::<T>().expect("tools");

@@ -7,11 +7,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use countersign::prelude::*;
-use countersign::store::Sqlite;
 use criterion::Criterion;
 use tokio::task::JoinSet;
 
-use crate::decide::{policy, remit_funds, requester};
+use crate::decide::{engine, requester};
 
 const PAGE: usize = 50;
 const FEW: usize = 10_000;
@@ -26,15 +25,7 @@ struct Inbox {
 }
 
 async fn inbox(dir: &Path) -> Arc<Inbox> {
-    let engine = Engine::builder()
-        .store(Sqlite::open(dir.join("countersign.db")).expect("a store"))
-        .registry(Registry::of::<remit_funds>().expect("a tool"))
-        .policy(policy())
-        .worker(false)
-        .start()
-        .await
-        .expect("an engine");
-    let bob = Identity::asserted("bob").expect("an id");
+    let (engine, bob) = engine(dir).await;
     Arc::new(Inbox { engine, bob })
 }
 
@@ -97,11 +88,7 @@ pub(crate) fn all(_: &mut Criterion) {
     } else {
         MANY
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .expect("a runtime");
+    let runtime = crate::runtime();
     let prepared = |calls| {
         let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))
             .expect("a directory on the disk of the project");

@@ -21,6 +21,15 @@ fn is_wanted(name: &str) -> bool {
     filter.is_none_or(|it| it.contains(name) || name.contains(&it))
 }
 
+/// Two threads, as many as a small machine has.
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .expect("a runtime")
+}
+
 criterion_group!(
     benches,
     dispatch::all,
