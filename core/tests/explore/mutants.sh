@@ -115,7 +115,7 @@ plant grant-for-any-destruction grant.rs 's/Matcher::Any => !asked\.destructive,
 plant grant-made-for-any-destruction grant.rs 's/Which::Any if asked\.destructive/Which::Any if asked.destructive \&\& uses == 0/'
 plant grant-revoked-passes grant.rs 's/!self\.revoked && self\.left/self.left/'
 plant grant-used-up-passes grant.rs 's/ && self\.left\(\) > 0 && !over/ \&\& !over/'
-plant grant-over-passes grant.rs 's/now >= \*time,/now > *time,/'
+plant grant-over-passes grant.rs 's/is_some_and\(\|it\| now >= it\)/is_some_and(|it| now > it)/'
 plant grant-not-used-up grant/record.rs 's/self\.used = self\.used\.saturating_add\(1\);//'
 plant grant-used-unrecorded call/remember.rs 's/Some\(Box::new\(grant\.clone\(\)\.used_by\(self\.id\)\)\)/None/'
 plant grant-passes-what-was-amended call/gating.rs 's/matches!\(from, From::Filled \{ \.\. \}\)\);/matches!(from, From::Filled { .. } | From::Amended { .. }));/; s/ && !matches!\(from, From::Amended \{ \.\. \}\)//'
