@@ -276,6 +276,21 @@ impl Call {
         }
     }
 
+    /// Until when a worker that says nothing is believed to run it; none where none does.
+    pub const fn lease(&self) -> Option<Timestamp> {
+        match self.phase() {
+            Phase::Executing { until, .. } => Some(*until),
+            Phase::Input { .. }
+            | Phase::Gating { .. }
+            | Phase::Confirm { .. }
+            | Phase::Approve { .. }
+            | Phase::Cleared { .. }
+            | Phase::External { .. }
+            | Phase::InDoubt { .. }
+            | Phase::Closed { .. } => None,
+        }
+    }
+
     /// The id of what `ask` asks under the seal of now.
     pub fn requirement_id(&self, ask: Ask) -> RequirementId {
         id(*self.id(), ask, *self.seal())

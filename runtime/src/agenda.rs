@@ -74,25 +74,11 @@ pub(crate) fn of(actor: &Actor) -> Vec<String> {
 /// word to others. If several are over, the end comes first, and nothing after it.
 fn dates(call: &Call) -> [(Option<Timestamp>, Event); 4] {
     [
-        (lease(call), Event::LeaseLapsed),
+        (call.lease(), Event::LeaseLapsed),
         (call.deadline(), Event::DeadlinePassed),
         (call.warns_at(), Event::Warned),
         (call.escalates_at(), Event::Escalated),
     ]
-}
-
-const fn lease(call: &Call) -> Option<Timestamp> {
-    match call.phase() {
-        Phase::Executing { until, .. } => Some(*until),
-        Phase::Input { .. }
-        | Phase::Gating { .. }
-        | Phase::Confirm { .. }
-        | Phase::Approve { .. }
-        | Phase::Cleared { .. }
-        | Phase::External { .. }
-        | Phase::InDoubt { .. }
-        | Phase::Closed { .. } => None,
-    }
 }
 
 /// When a call must be looked at even if nothing happens to it.

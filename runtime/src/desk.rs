@@ -515,7 +515,11 @@ pub(crate) fn stricter(call: &Call, directory: &Directory) -> Option<Event> {
             (!call.gates().cover(&gates)).then(|| {
                 let asked = call.gates().tightened(&gates);
                 Event::Tightened {
-                    satisfiable: can_be_met(&asked, &directory.members(), &behind(call)),
+                    satisfiable: can_be_met(
+                        &asked,
+                        &directory.members(),
+                        &behind(call.requester(), call.agent().as_ref()),
+                    ),
                     gates,
                     rules,
                 }

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use countersign_core::actor::satisfiable;
+use countersign_core::actor::{ActingAgent, satisfiable};
 use countersign_core::call::{Call, Event, From, Judgement, Phase, Release};
 use countersign_core::canonical::Canonical;
 use countersign_core::digest::Digest;
@@ -83,7 +83,11 @@ pub(crate) fn regate(
     } else {
         call.gates().tightened(&judged.gates)
     };
-    let satisfiable = can_be_met(&asked, &directory.members(), &behind(call));
+    let satisfiable = can_be_met(
+        &asked,
+        &directory.members(),
+        &behind(call.requester(), call.agent().as_ref()),
+    );
     Some(Event::Gated(Judgement {
         release: release(entry),
         arguments,
@@ -107,10 +111,9 @@ pub(crate) fn release(entry: &Entry) -> Release {
 }
 
 /// Who stands behind a call and so never counts for its approval.
-pub(crate) fn behind(call: &Call) -> BTreeSet<ActorId> {
-    let agent = call
-        .agent()
-        .iter()
+pub(crate) fn behind(requester: &ActorId, agent: Option<&ActingAgent>) -> BTreeSet<ActorId> {
+    let agent = agent
+        .into_iter()
         .flat_map(|it| std::iter::once(it.id.clone()).chain(it.owner.clone()));
-    std::iter::once(call.requester().clone()).chain(agent).collect()
+    std::iter::once(requester.clone()).chain(agent).collect()
 }

@@ -1,6 +1,5 @@
 //! Opens gated calls: judges what is proposed, passes it by a remembered confirmation, commits it.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use countersign_core::actor::{ActingAgent, Actor, Kind};
@@ -16,7 +15,7 @@ use crate::engine::{Engine, Inner, Waiting, random_bytes};
 use crate::error::Error;
 use crate::fatigue::{self, History};
 use crate::grant::{self, Place, offer};
-use crate::judge::{can_be_met, judge, release};
+use crate::judge::{behind, can_be_met, judge, release};
 use crate::registry::Entry;
 use crate::run::Run;
 use crate::store::{CallRow, CallWrite, Commit, Committed};
@@ -183,12 +182,7 @@ fn opening(
         directory.policy.tighten_input(name, gate, revision)
     } else {
         let judged = judge(entry, directory, arguments)?;
-        let mut behind = BTreeSet::from([requester.id.clone()]);
-        behind.extend(
-            agent
-                .iter()
-                .flat_map(|it| std::iter::once(it.id.clone()).chain(it.owner.clone())),
-        );
+        let behind = behind(&requester.id, agent.as_ref());
         blocked.extend(can_be_met(&judged.gates, &directory.members(), &behind).err());
         (judged.gates, judged.rules)
     };

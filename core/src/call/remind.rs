@@ -19,8 +19,7 @@ impl Call {
     pub fn warns_at(&self) -> Option<Timestamp> {
         let (span, deadline) = self.asking()?;
         let at = deadline.before(span / 4);
-        let some = self.open_asks().any(|it| !self.warned.contains(&it));
-        (some && at < deadline).then_some(at)
+        (self.unwarned().next().is_some() && at < deadline).then_some(at)
     }
 
     /// When others are to be told, of the next gate that wants that and of which they were not told.
@@ -53,7 +52,7 @@ impl Call {
         if let Err(refusal) = self.is_time(self.warns_at(), now) {
             return self.refused(refusal, note);
         }
-        let asks: Vec<Ask> = self.open_asks().filter(|it| !self.was_warned(*it)).collect();
+        let asks: Vec<Ask> = self.unwarned().collect();
         self.warned.extend(asks.iter().copied());
         self.accepted(note.asked(&asks))
     }
@@ -95,6 +94,11 @@ impl Call {
             | Phase::InDoubt { .. }
             | Phase::Closed { .. } => None,
         }
+    }
+
+    /// What is asked of people who were not warned.
+    fn unwarned(&self) -> impl Iterator<Item = Ask> {
+        self.open_asks().filter(|it| !self.was_warned(*it))
     }
 
     /// The gates of which others are still to be told, and when.

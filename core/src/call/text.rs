@@ -40,10 +40,9 @@ impl Call {
     /// The stored form. `from_text` reads it back as an equal call.
     pub fn to_text(&self) -> String {
         let updated = self.updated;
-        let mut until = "null".to_owned();
-        if let Phase::Executing { until: lease, .. } = &self.phase {
-            until = format!("\"{lease}\"");
-        }
+        let until = self
+            .lease()
+            .map_or_else(|| "null".to_owned(), |it| format!("\"{it}\""));
         let body = self.told.text().unwrap_or_else(|| self.body().into());
         format!(r#"{{"v":{CALL_VERSION},"updated":"{updated}","until":{until},"call":{body}}}"#)
     }
