@@ -3,6 +3,7 @@
 //! The parts: [`model`] (what a model is asked and what it says), [`hook`] (who may look at what goes in and
 //! out, rewrite it or block it).
 
+pub mod guardrail;
 pub mod hook;
 pub mod message;
 pub mod model;
