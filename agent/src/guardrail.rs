@@ -5,8 +5,11 @@
 //! `docs/guardrails.md`, with the commands that measure it. The gates do not depend on any of them.
 
 mod function;
+mod injection;
 mod json;
+mod pattern;
 mod pii;
 
 pub use function::{FnGuardrail, from_fn};
+pub use injection::{PromptInjectionGuardrail, Suspicion};
 pub use pii::{Finding, PatternError, PiiGuardrail, PiiKind};

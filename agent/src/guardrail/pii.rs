@@ -14,10 +14,11 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use async_trait::async_trait;
-use regex::{Regex, RegexBuilder};
+use regex::Regex;
 
 pub use self::kind::PiiKind;
 use super::json;
+use super::pattern::pattern;
 use crate::hook::{Hook, HookError, Place, Seen, Verdict};
 
 /// How often a text is looked at again after masking. Twice is enough for all that we know.
@@ -303,15 +304,6 @@ impl Context {
         let from = text.floor_char_boundary(at.saturating_sub(REACH));
         self.0.is_match(&text[from..at])
     }
-}
-
-/// Compiles an expression of ours. One that is wrong is found by the first test that uses it.
-fn pattern(source: &str) -> Regex {
-    // Word boundaries of ASCII: those of Unicode cost the fast engine on every text that is not ASCII.
-    RegexBuilder::new(&source.replace(r"\b", r"(?-u:\b)"))
-        .size_limit(64 << 20)
-        .build()
-        .unwrap_or_else(|error| panic!("a built-in pattern is wrong: {error}"))
 }
 
 /// Whether no letter, digit or underscore touches this.

@@ -6,7 +6,8 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::{Context, pattern};
+use super::super::pattern::pattern;
+use super::Context;
 
 static EMAIL: LazyLock<Regex> = LazyLock::new(|| {
     pattern(

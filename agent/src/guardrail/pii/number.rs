@@ -5,7 +5,8 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::{Context, alone, pattern};
+use super::super::pattern::pattern;
+use super::{Context, alone};
 
 /// Twelve to nineteen digits, one separator at most between two.
 static CARD: LazyLock<Regex> = LazyLock::new(|| pattern(r"[0-9](?:[ .\-]?[0-9]){11,18}"));

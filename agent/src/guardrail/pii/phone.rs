@@ -8,8 +8,9 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
+use super::super::pattern::pattern;
 use super::number::digits;
-use super::{Context, alone, pattern};
+use super::{Context, alone};
 
 /// Shapes that only phone numbers have, each with how many digits it may hold.
 static SHAPES: LazyLock<Vec<(Regex, usize, usize)>> = LazyLock::new(|| {

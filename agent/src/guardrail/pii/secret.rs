@@ -5,7 +5,8 @@ use std::sync::LazyLock;
 
 use regex::{Regex, RegexSet};
 
-use super::{alone, pattern};
+use super::super::pattern::pattern;
+use super::alone;
 
 /// What issuers documented or what their keys plainly look like. Shapes alone decide; nothing is looked up.
 const SHAPES: [&str; 44] = [
@@ -90,7 +91,7 @@ static NAME: LazyLock<Regex> = LazyLock::new(|| pattern(&format!(r"(?i)^{NAMES}$
 /// What stands where a secret would, and is none.
 static NO_VALUE: LazyLock<Regex> = LazyLock::new(|| {
     pattern(
-        r"(?i)^(?:null|none|nil|true|false|undefined|string|number|boolean|required|optional|redacted|hidden|masked|empty|changed?|change_?me|example|placeholder|your[_\-a-z]*|xxx+|\*+|\.{3,}|x+|-+|\$\{?[a-z_][a-z0-9_.]*\}?|%[a-z_]+%|process\.env\.[a-z_]+|os\.environ.*|env\.[a-z_]+|std::env::.*|secrets?\.[a-z_.]+)[.,;!?]*$",
+        r"(?i)^(?:null|none|nil|true|false|undefined|string|number|boolean|required|optional|redacted|hidden|masked|empty|changed?|change_?me|example|placeholder|your[_\-a-z]*|xxx+|\*+|\.{3,}|x+|-+|\$\{?[a-z_][a-z0-9_.]*\}?|%[a-z_]+%|process\.env\.[a-z_]+|os\.environ.*|env\.[a-z_]+|std::env::.*|secrets?\.[a-z_.]+|&.*|[a-z_]+(?:::[a-z_]+)+.*)[.,;!?]*$",
     )
 });
 
