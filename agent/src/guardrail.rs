@@ -7,9 +7,13 @@
 mod function;
 mod injection;
 mod json;
+#[cfg(feature = "moderation")]
+mod moderation;
 mod pattern;
 mod pii;
 
 pub use function::{FnGuardrail, from_fn};
 pub use injection::{PromptInjectionGuardrail, Suspicion};
+#[cfg(feature = "moderation")]
+pub use moderation::ModerationGuardrail;
 pub use pii::{Finding, PatternError, PiiGuardrail, PiiKind};
