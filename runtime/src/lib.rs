@@ -335,7 +335,7 @@ pub use crate::call::{Arguments, CallBuilder, CallFuture, Called};
 #[cfg(feature = "runtime")]
 pub use crate::desk::{Decided, Decision, Desk, Verdict};
 #[cfg(feature = "runtime")]
-pub use crate::engine::{Engine, EngineBuilder, LEASE, Waiting};
+pub use crate::engine::{Changes, Engine, EngineBuilder, LEASE, Waiting};
 #[cfg(feature = "runtime")]
 pub use crate::error::Error;
 #[cfg(feature = "runtime")]
