@@ -42,6 +42,7 @@ impl Effects {
 #[tool(read_only)]
 pub(crate) async fn look_up(#[state] effects: Effects, customer: String) -> String {
     effects.push(format!("look_up {customer}"));
+    tokio::task::yield_now().await;
     format!("{customer} is a good customer")
 }
 
@@ -136,14 +137,14 @@ impl World {
         Self { dir, effects, engine }
     }
 
-    /// The agent of these tests, with this model and no background worker.
-    pub(crate) fn builder(&self, model: impl ModelProvider) -> AgentBuilder {
-        Agent::builder("helpdesk").model(model).worker(false)
-    }
-
     pub(crate) async fn agent(&self, model: ScriptedModel) -> Agent {
-        self.builder(model).build(&self.engine).await.unwrap()
+        builder(model).build(&self.engine).await.unwrap()
     }
+}
+
+/// The agent of these tests, with this model and no background worker.
+pub(crate) fn builder(model: impl ModelProvider) -> AgentBuilder {
+    Agent::builder("helpdesk").model(model).worker(false)
 }
 
 pub(crate) fn open(dir: &Path) -> Sqlite {
