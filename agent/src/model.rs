@@ -1,5 +1,7 @@
 //! What a model is asked, and what it says.
 
+mod scripted;
+
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -8,6 +10,7 @@ use countersign::schema::{Dialect, DialectError, Rendered};
 use serde::{Deserialize, Serialize};
 
 use crate::message::{Assistant, Message};
+pub use scripted::{Heard, ScriptedModel, Step};
 
 /// A model behind one method: asked with a whole conversation, it says what comes next.
 ///

@@ -13,6 +13,7 @@ use countersign_core::call::{Call, Outcome, Phase};
 use countersign_core::gate::Gates;
 use countersign_core::id::{CallId, GrantId, RunId, TenantId, WorkerId};
 use countersign_core::requirement::Requirement;
+use countersign_core::time::Timestamp;
 use tokio::sync::{broadcast, watch};
 use tokio::task::JoinHandle;
 
@@ -54,6 +55,7 @@ pub(crate) struct Inner {
     pub(crate) hints: broadcast::Sender<CallId>,
     /// Whether traces hold arguments and results.
     pub(crate) trace_content: bool,
+    pub(crate) mint: Mint,
     pub(crate) keeper: Option<Keeper>,
     pub(crate) notifier: Option<Notifier>,
 }
@@ -91,6 +93,22 @@ pub(crate) struct Inner {
 pub struct Engine {
     pub(crate) inner: Arc<Inner>,
     running: Arc<Mutex<Option<Running>>>,
+}
+
+/// Tells when to look at the store again.
+///
+/// [`Engine::changes`] has an example.
+pub struct Changes<'a> {
+    inner: &'a Inner,
+    receiver: Option<watch::Receiver<u64>>,
+}
+
+impl Changes<'_> {
+    /// Waits until something may have changed: until a commit through this store handle, and 50 milliseconds
+    /// at most, since those of other processes are not heard.
+    pub async fn next(&mut self) {
+        self.inner.pause(self.receiver.as_mut()).await;
+    }
 }
 
 struct Running {
@@ -148,6 +166,42 @@ impl Engine {
             .refreshed(&*self.inner.store)
             .await?
             .actor(identity))
+    }
+
+    /// The time by this engine's clock.
+    pub fn now(&self) -> Timestamp {
+        self.inner.clock.now()
+    }
+
+    /// A fresh id for a call that is about to be proposed: see [`CallBuilder::id`].
+    pub fn new_call_id(&self) -> CallId {
+        self.inner.new_call_id()
+    }
+
+    /// A fresh id for a run that is about to be written.
+    pub fn new_run_id(&self) -> RunId {
+        self.inner.new_run_id()
+    }
+
+    /// Begins to listen for commits. Begin before you look at the store, then nothing is missed.
+    ///
+    /// ```
+    /// # use countersign::prelude::*;
+    /// # use countersign::store::Sqlite;
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let engine = Engine::builder().store(Sqlite::in_memory()?).worker(false).start().await?;
+    /// let mut changes = engine.changes();
+    /// // … look at the store; what was looked for is not there yet …
+    /// changes.next().await; // returns after a commit, or after 50 milliseconds
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn changes(&self) -> Changes<'_> {
+        Changes {
+            inner: &self.inner,
+            receiver: self.inner.store.subscribe(),
+        }
     }
 
     /// What a tool costs, by annotation and policy.
@@ -265,6 +319,25 @@ impl Engine {
     }
 }
 
+/// Makes ids that sort in the order in which this process made them, also within a millisecond.
+#[derive(Default)]
+pub(crate) struct Mint(Mutex<(u64, u128)>);
+
+impl Mint {
+    /// Milliseconds and random bits: fresh ones in a new millisecond, the next number within the same.
+    fn next(&self, now: u64) -> (u64, u128) {
+        /// 79 bits, so that counting up never reaches the 80 that an id has.
+        const MOST: u128 = (1 << 79) - 1;
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *last = if now > last.0 {
+            (now, random() & MOST)
+        } else {
+            (last.0, last.1 + 1)
+        };
+        *last
+    }
+}
+
 fn millis(clock: &dyn Clock) -> u64 {
     u64::try_from(clock.now().millis()).unwrap_or(0)
 }
@@ -293,11 +366,13 @@ fn random() -> u128 {
 
 impl Inner {
     pub(crate) fn new_call_id(&self) -> CallId {
-        CallId::new(millis(&*self.clock), random())
+        let (millis, random) = self.mint.next(millis(&*self.clock));
+        CallId::new(millis, random)
     }
 
     pub(crate) fn new_run_id(&self) -> RunId {
-        RunId::new(millis(&*self.clock), random())
+        let (millis, random) = self.mint.next(millis(&*self.clock));
+        RunId::new(millis, random)
     }
 
     pub(crate) fn new_grant_id(&self) -> GrantId {
