@@ -158,6 +158,8 @@ fn what_looks_like_a_phone_number_and_is_none() {
             "1,234,567.89",
             "#ff8800",
             "The account number is 1234567.",
+            "Phone order 5551234567",
+            "Order no. 555-123-4567",
             "sha 0123456789abcdef",
             "12-31-2020",
             "call it 3 times in 10 minutes",
