@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use countersign::prelude::*;
 use countersign::store::{Sqlite, Store};
+use countersign::testing::TestClock;
 use countersign_agent::model::ScriptedModel;
 use countersign_agent::{Agent, AgentBuilder, ModelProvider, Run};
 use serde_json::json;
@@ -119,22 +120,29 @@ pub(crate) fn registry() -> Registry {
 pub(crate) struct World {
     pub(crate) dir: Arc<TempDir>,
     pub(crate) effects: Effects,
+    pub(crate) clock: TestClock,
     pub(crate) engine: Engine,
 }
 
 impl World {
     pub(crate) async fn new() -> Self {
-        Self::on(Arc::new(tempfile::tempdir().unwrap()), Effects::default()).await
+        let dir = Arc::new(tempfile::tempdir().unwrap());
+        Self::on(dir, Effects::default(), TestClock::new()).await
     }
 
     /// Another process on the same file.
     pub(crate) async fn again(&self) -> Self {
-        Self::on(self.dir.clone(), self.effects.clone()).await
+        Self::on(self.dir.clone(), self.effects.clone(), self.clock.clone()).await
     }
 
-    async fn on(dir: Arc<TempDir>, effects: Effects) -> Self {
-        let engine = engine(open(dir.path()), effects.clone()).await;
-        Self { dir, effects, engine }
+    async fn on(dir: Arc<TempDir>, effects: Effects, clock: TestClock) -> Self {
+        let engine = engine(open(dir.path()), &effects, &clock).await.unwrap();
+        Self {
+            dir,
+            effects,
+            clock,
+            engine,
+        }
     }
 
     pub(crate) async fn agent(&self, model: ScriptedModel) -> Agent {
@@ -151,13 +159,16 @@ pub(crate) fn open(dir: &Path) -> Sqlite {
     Sqlite::open(dir.join("countersign.db")).unwrap()
 }
 
-pub(crate) async fn engine(store: impl Store, effects: Effects) -> Engine {
+pub(crate) async fn engine(
+    store: impl Store,
+    effects: &Effects,
+    clock: &TestClock,
+) -> Result<Engine, countersign::Error> {
     let built = Engine::builder().store(store).registry(registry());
     let built = built
         .policy(Policy::parse(POLICY).unwrap())
-        .state(effects)
-        .worker(false);
-    built.start().await.unwrap()
+        .state(effects.clone());
+    built.clock(clock.clone()).worker(false).start().await
 }
 
 pub(crate) fn identity(name: &str) -> Identity {
