@@ -286,7 +286,16 @@ fn lists_page_by_key() {
     assert_eq!((all, &rest["next"]), (calls, &Value::Null));
     assert_eq!(
         names(&newest["items"][0]),
-        ["calls", "created", "requester", "run", "status"]
+        [
+            "agent",
+            "calls",
+            "created",
+            "path",
+            "requester",
+            "run",
+            "session",
+            "status"
+        ]
     );
     assert_eq!(newest["items"][0]["status"], "paused");
     let log = program.json(0, &["audit", "log", "--limit", "4"]);
