@@ -219,8 +219,10 @@ impl Chat<'_> {
         }
         loop {
             let said = self.prompt.line(self.by.clone().as_str(), None).await?;
-            if said.is_empty() {
-                continue;
+            match said.as_str() {
+                "" => continue,
+                "q" => return Ok(()),
+                _ => {}
             }
             let by = self.session.identity(&self.by);
             let running = self
@@ -250,7 +252,7 @@ impl Chat<'_> {
             name => format!("It asks the model {}.", text::shown(name)),
         };
         let words = format!(
-            "You are {}, and talk to {}. {model} Leave with Ctrl-D or Ctrl-C; later, --session {} goes on.",
+            "You are {}, and talk to {}. {model} Leave with q or Ctrl-D; later, --session {} goes on.",
             self.by,
             self.agent.name(),
             quoted(&text::shown(&self.name)),
