@@ -1,5 +1,7 @@
 //! What a model is asked, and what it says.
 
+#[cfg(feature = "genai")]
+mod genai;
 mod scripted;
 
 use std::borrow::Cow;
@@ -9,6 +11,8 @@ use async_trait::async_trait;
 use countersign::schema::{Dialect, DialectError, Rendered};
 use serde::{Deserialize, Serialize};
 
+#[cfg(feature = "genai")]
+pub use self::genai::{GenAi, from_env};
 use crate::message::{Assistant, Message};
 pub use scripted::{Heard, ScriptedModel, Step};
 
