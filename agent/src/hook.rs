@@ -296,16 +296,21 @@ impl Hooked {
 
     /// Asks it, within its time. What goes wrong is a verdict too: to block, unless this hook may be missed.
     pub async fn look(&self, seen: &Seen<'_>) -> Verdict {
+        match (self.ask(seen).await, self.on_error) {
+            (Ok(verdict), _) => verdict,
+            (Err(_), OnError::Allow) => Verdict::Pass,
+            (Err(wrong), OnError::Block) => Verdict::block(format!("`{}` {wrong}", self.name())),
+        }
+    }
+
+    /// The same, where what goes wrong is told apart.
+    pub(crate) async fn ask(&self, seen: &Seen<'_>) -> Result<Verdict, String> {
         let asked = tokio::time::timeout(self.limit, unpanicked(self.hook.look(seen)));
-        let wrong = match asked.await {
-            Ok(Ok(Ok(verdict))) => return verdict,
-            Ok(Ok(Err(error))) => format!("failed: {error}"),
-            Ok(Err(Panicked)) => "panicked".to_owned(),
-            Err(_) => format!("took longer than {:?}", self.limit),
-        };
-        match self.on_error {
-            OnError::Allow => Verdict::Pass,
-            OnError::Block => Verdict::block(format!("`{}` {wrong}", self.name())),
+        match asked.await {
+            Ok(Ok(Ok(verdict))) => Ok(verdict),
+            Ok(Ok(Err(error))) => Err(format!("failed: {error}")),
+            Ok(Err(Panicked)) => Err("panicked".to_owned()),
+            Err(_) => Err(format!("took longer than {:?}", self.limit)),
         }
     }
 }
