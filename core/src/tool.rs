@@ -128,10 +128,11 @@ impl Descriptor {
     ///
     /// Not over file, line or body: a changed body is not seen here.
     pub fn digest(&self) -> Digest {
-        // Keys of `Value` objects are sorted, so equal descriptors have equal bytes.
-        let text = serde_json::to_value(self)
-            .map(|it| it.to_string())
-            .unwrap_or_default();
+        // Sorted, so that equal descriptors have equal bytes. `serde_json` would do so by itself, but for a
+        // feature that any crate of the program may switch on.
+        let mut value = serde_json::to_value(self).unwrap_or_default();
+        value.sort_all_objects();
+        let text = value.to_string();
         Digest::of("countersign/descriptor/1", &[text.as_bytes()])
     }
 }

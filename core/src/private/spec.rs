@@ -316,5 +316,8 @@ fn finished(mut schema: Map<String, Value>, mut generator: SchemaGenerator) -> V
     if !definitions.is_empty() {
         schema.insert("$defs".to_owned(), Value::Object(definitions));
     }
-    Value::Object(schema)
+    let mut schema = Value::Object(schema);
+    // The same text in every program, whichever features its other crates have switched on.
+    schema.sort_all_objects();
+    schema
 }
