@@ -67,6 +67,9 @@ pub struct Descriptor {
     /// Why a destructive tool has no gate, from `ungated = "reason"`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ungated: Option<String>,
+    /// What must hold of the arguments together, as text, from `check = …`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub check: Option<String>,
 }
 
 /// One parameter of a tool.
@@ -124,7 +127,7 @@ pub struct Hints {
 }
 
 impl Descriptor {
-    /// SHA-256 over name, texts, schemas, options and the text of every `when`.
+    /// SHA-256 over name, texts, schemas, options and the text of every `when` and of `check`.
     ///
     /// Not over file, line or body: a changed body is not seen here.
     pub fn digest(&self) -> Digest {

@@ -37,6 +37,7 @@ impl Fixture {
                 hints: Hints::default(),
                 timeout: None,
                 ungated: None,
+                check: None,
             },
             properties: Map::new(),
         }
