@@ -2,6 +2,7 @@
 
 #[cfg(feature = "genai")]
 mod genai;
+mod replay;
 mod scripted;
 
 use std::borrow::Cow;
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 #[cfg(feature = "genai")]
 pub use self::genai::{GenAi, from_env};
 use crate::message::{Assistant, Message};
+pub use replay::{RecordingError, RecordingModel, ReplayModel};
 pub use scripted::{Heard, ScriptedModel, Step};
 
 /// A model behind one method: asked with a whole conversation, it says what comes next.
