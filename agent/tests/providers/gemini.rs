@@ -6,7 +6,8 @@ use super::server::{Answer, Server};
 use super::*;
 
 fn stream(chunks: &[Value]) -> String {
-    chunks.iter().map(|it| format!("data: {it}\r\n\r\n")).collect()
+    let lines: Vec<String> = chunks.iter().map(|it| format!("data: {it}\r\n\r\n")).collect();
+    lines.concat()
 }
 
 fn spoken() -> Vec<Value> {

@@ -7,9 +7,13 @@ use super::*;
 
 /// These chunks as a stream of events.
 fn stream(chunks: &[Value]) -> String {
-    let mut text: String = chunks.iter().map(|it| format!("data: {it}\n\n")).collect();
-    text.push_str("data: [DONE]\n\n");
-    text
+    let done = ["data: [DONE]\n\n".to_owned()];
+    let lines: Vec<String> = chunks
+        .iter()
+        .map(|it| format!("data: {it}\n\n"))
+        .chain(done)
+        .collect();
+    lines.concat()
 }
 
 fn delta(delta: &Value, finish: Option<&str>) -> Value {
