@@ -254,17 +254,17 @@ pub use countersign_macros::approval;
 /// ```
 /// use countersign::prelude::*;
 ///
-/// fn in_order(start: &u64, end: &u64) -> Result<(), &'static str> {
+/// fn in_order(start: u64, end: u64) -> Result<(), &'static str> {
 ///     if start < end { Ok(()) } else { Err("argument `end`: must be after `start`") }
 /// }
 ///
 /// /// Book a room.
-/// #[tool(requires_user_input(end), check = in_order(start, end))]
+/// #[tool(requires_user_input(end), check = in_order(*start, *end))]
 /// fn book(start: u64, end: u64) -> u64 {
 ///     end - start
 /// }
 ///
-/// assert_eq!(book::descriptor().check.as_deref(), Some("in_order(start, end)"));
+/// assert_eq!(book::descriptor().check.as_deref(), Some("in_order(*start, *end)"));
 /// let refused = (book::definition().conditions)(r#"{"start": 5, "end": 4}"#);
 /// assert_eq!(refused.unwrap_err().to_string(), "argument `end`: must be after `start`");
 /// ```

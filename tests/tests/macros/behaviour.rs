@@ -224,8 +224,8 @@ fn tools_are_listed_and_linked() {
 }
 
 /// Why these two do not go together.
-fn in_order(start: &u64, end: &u64) -> Result<(), String> {
-    assert_ne!(*start, 13, "unlucky");
+fn in_order(start: u64, end: u64) -> Result<(), String> {
+    assert_ne!(start, 13, "unlucky");
     if start < end {
         return Ok(());
     }
@@ -233,14 +233,14 @@ fn in_order(start: &u64, end: &u64) -> Result<(), String> {
 }
 
 /// Book a room.
-#[tool(check = in_order(start, end))]
+#[tool(check = in_order(*start, *end))]
 fn book(start: u64, end: u64) -> u64 {
     end - start
 }
 
 /// Book a room, if they agree.
 #[approval(required, when = *start > 100)]
-#[tool(unlisted, check = in_order(start, end))]
+#[tool(unlisted, check = in_order(*start, *end))]
 async fn book_dear(start: u64, #[arg(default = 9)] end: u64) -> u64 {
     end - start
 }
@@ -275,7 +275,7 @@ fn a_check_that_panics_refuses() {
 #[test]
 fn the_text_of_a_check_belongs_to_the_descriptor() {
     let descriptor = book::descriptor();
-    assert_eq!(descriptor.check.as_deref(), Some("in_order(start, end)"));
+    assert_eq!(descriptor.check.as_deref(), Some("in_order(*start, *end)"));
     let mut without = descriptor.clone();
     without.check = None;
     assert_ne!(without.digest(), descriptor.digest());
