@@ -41,6 +41,13 @@ impl<E: Into<Error>> From<E> for Halt {
 
 pub(crate) type Led<T> = Result<T, Halt>;
 
+/// What a call is made with, where this process has heard the model propose it.
+pub(crate) struct Proposal {
+    pub(crate) arguments: String,
+    /// What the model wrote, where a hook has changed it.
+    pub(crate) original: Option<String>,
+}
+
 /// One process that leads one run.
 pub(crate) struct Driver {
     pub(crate) agent: Agent,
@@ -53,7 +60,7 @@ pub(crate) struct Driver {
     pub(crate) tell: Option<UnboundedSender<RunEvent>>,
     /// Arguments that are not stored, by the place of their call in the open turn. None of a turn that another
     /// process has begun.
-    pub(crate) fresh: Option<Vec<String>>,
+    pub(crate) fresh: Option<Vec<Proposal>>,
     pub(crate) since: Instant,
 }
 
@@ -231,9 +238,9 @@ impl Driver {
         let mut plans = Vec::with_capacity(said.calls.len());
         let mut real = Vec::with_capacity(said.calls.len());
         for call in &mut said.calls {
-            let (plan, arguments) = self.plan(call).await?;
+            let (plan, proposal) = self.plan(call).await?;
             plans.push(plan);
-            real.push(arguments);
+            real.push(proposal);
         }
         self.run.happened(EventKind::Said { said, plans, usage });
         self.commit(Safe::Process).await?;
