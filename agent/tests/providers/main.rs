@@ -97,3 +97,22 @@ async fn ask(model: &GenAi, messages: &[Arc<Message>]) -> (Vec<String>, Result<R
     let reply = model.chat(request, Deltas::to(&mut listen)).await;
     (heard, reply)
 }
+
+#[test]
+fn a_tool_is_of_the_same_version_in_programs_with_a_model_and_without() {
+    // `genai` makes `serde_json` keep the order of keys; without it, it sorts them.
+    assert_eq!(
+        serde_json::json!({"b": 1, "a": 2}).to_string(),
+        r#"{"b":1,"a":2}"#
+    );
+    let descriptor = refund::descriptor();
+    let mut sorted = serde_json::to_value(descriptor).unwrap();
+    sorted.sort_all_objects();
+    let text = sorted.to_string();
+    let digest = countersign::Digest::of("countersign/descriptor/1", &[text.as_bytes()]);
+    assert_eq!(descriptor.digest(), digest);
+    assert_eq!(
+        descriptor.input_schema.to_string(),
+        sorted["input_schema"].to_string()
+    );
+}
