@@ -127,9 +127,7 @@ async fn thoughts_of_another_provider_stay_at_home() {
     let first = Assistant {
         text: "Hello.".to_owned(),
         calls: vec![call("c1", "now", "{}"), call("c2", "now", "{}")],
-        opaque: Some(
-            json!({"by": "gemini", "thoughts": [{"signature": "c2ln"}], "signatures": [[0, ["x"]]]}),
-        ),
+        opaque: Some(json!({"by": "gemini", "thoughts": [{"signature": "c2ln"}, {"text": "Hm."}]})),
     };
     ask(&model, &conversation(first)).await.1.unwrap();
     let body = server.asked().remove(0).body;
