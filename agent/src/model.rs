@@ -1,4 +1,8 @@
 //! What a model is asked, and what it says.
+//!
+//! [`ModelProvider`] is the one trait. [`ScriptedModel`] says what it was told to, [`ReplayModel`] what a real
+//! model once said to [`RecordingModel`]. With the feature `genai`, `GenAi` asks real models of `OpenAI`,
+//! Anthropic, Gemini, Ollama and whatever speaks like `OpenAI`, and `from_env` picks one by the environment.
 
 #[cfg(feature = "genai")]
 mod genai;
