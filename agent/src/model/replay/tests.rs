@@ -148,13 +148,15 @@ async fn the_last_answer_to_a_question_counts() {
     assert_eq!(reply.said.text, "Second.");
 }
 
+/// What makes another question of one.
+type Change = fn(&mut Question);
+
 #[tokio::test]
 async fn a_question_that_nobody_recorded_is_told_what_differs() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("refund.jsonl");
     recorded(&path).await;
     let model = ReplayModel::open(&path).unwrap();
-    type Change = fn(&mut Question);
     let changes: [(Change, &str); 9] = [
         (
             |it| it.instructions = "Be brief.",
@@ -192,7 +194,7 @@ async fn a_question_that_nobody_recorded_is_told_what_differs() {
         (
             |it| {
                 it.tools
-                    .extend(offered(&[crate::UserFeedbackTools::descriptor()]))
+                    .extend(offered(&[crate::UserFeedbackTools::descriptor()]));
             },
             "the tool `ask_user` was not offered",
         ),
