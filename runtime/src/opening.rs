@@ -15,7 +15,7 @@ use crate::engine::{Engine, Inner, Waiting, random_bytes};
 use crate::error::Error;
 use crate::fatigue::{self, History};
 use crate::grant::{self, Place, offer};
-use crate::judge::{behind, can_be_met, judge, release};
+use crate::judge::{behind, can_be_met, judge, readable, release};
 use crate::registry::Entry;
 use crate::run::{RUNNING, Run};
 use crate::store::{CallRow, CallWrite, Commit, Committed};
@@ -217,6 +217,7 @@ fn opening(
             .model_input()
             .check(&arguments.value())
             .map_err(ArgumentErrors)?;
+        readable(entry, arguments)?;
         let (name, revision) = (descriptor.name.as_str(), directory.revision);
         directory.policy.tighten_input(name, gate, revision)
     } else {
