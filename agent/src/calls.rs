@@ -354,6 +354,8 @@ fn said(error: EngineError) -> Led<String> {
         error @ (EngineError::UnknownTool { .. } | EngineError::TooManyPending { .. }) => {
             Ok(refused(&error.to_string()))
         }
+        // Somebody stops the run, or has taken it up.
+        EngineError::RunNotLed { .. } => Err(Halt::Lost),
         error => Err(Halt::Error(error.into())),
     }
 }

@@ -4,6 +4,7 @@ mod elsewhere;
 mod ends;
 mod faults;
 mod hooks;
+mod orphans;
 mod pause;
 mod sessions;
 #[path = "../../../runtime/tests/engine/stores.rs"]
