@@ -65,7 +65,7 @@ async fn engine() -> Engine {
 async fn asked(engine: &Engine, tool: &str, arguments: Value) -> Requirement {
     match engine.call(tool, arguments).by(&who("alice")).await.unwrap() {
         Called::Waiting(waiting) => waiting.active_requirements().remove(0),
-        other => panic!("{other:?}"),
+        other @ Called::Done(_) => panic!("{other:?}"),
     }
 }
 
