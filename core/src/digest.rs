@@ -74,6 +74,15 @@ impl Digest {
     }
 }
 
+impl Digest {
+    /// Appends the digits as a JSON string.
+    pub(crate) fn quote(&self, out: &mut String) {
+        out.push('"');
+        out.push_str(str::from_utf8(&self.hex()).unwrap_or_default());
+        out.push('"');
+    }
+}
+
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(str::from_utf8(&self.hex()).unwrap_or_default())

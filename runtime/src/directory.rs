@@ -7,12 +7,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use countersign_core::actor::{ActingAgent, Actor, Kind};
-use countersign_core::audit::{Blob, Draft};
+use countersign_core::audit::{Blob, Draft, Fields};
 use countersign_core::canonical::Canonical;
 use countersign_core::digest::Digest;
 use countersign_core::gate::Gates;
 use countersign_core::id::{ActorId, PoolName, TenantId};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::error::Error;
 use crate::identity::Identity;
@@ -223,13 +223,13 @@ fn change(stored: &Directory, policy: &Policy, actors: &BTreeMap<ActorId, ActorE
         salt: policy.digest(),
         content: json!(policy.text()).to_string(),
     };
-    let mut fields = Map::new();
-    fields.insert("kind".to_owned(), "policy.changed".into());
-    fields.insert("before".to_owned(), stored.policy.digest().to_string().into());
-    fields.insert("after".to_owned(), policy.digest().to_string().into());
-    fields.insert("policy".to_owned(), blob.commitment().to_string().into());
+    let mut fields = Fields::default();
+    fields.insert("kind", "policy.changed".into());
+    fields.insert("before", stored.policy.digest().to_string().into());
+    fields.insert("after", policy.digest().to_string().into());
+    fields.insert("policy", blob.commitment().to_string().into());
     fields.insert(
-        "actors".to_owned(),
+        "actors",
         json!({"added": names(added), "removed": names(removed), "changed": names(changed)}),
     );
     Draft {
