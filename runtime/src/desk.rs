@@ -517,7 +517,7 @@ pub(crate) fn stricter(call: &Call, directory: &Directory) -> Option<Event> {
                 Event::Tightened {
                     satisfiable: can_be_met(
                         &asked,
-                        &directory.members(),
+                        directory.members(),
                         &behind(call.requester(), call.agent().as_ref()),
                     ),
                     gates,
