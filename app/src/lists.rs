@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 use std::fmt::Write as _;
 
-use countersign::store::RunRow;
+use countersign::store::{RunFilter, RunRow};
 use countersign::{ActorId, Call, Canonical, Error, Phase, PoolName, Requirement, RequirementKind, ToolName};
 use serde_json::{Value, json};
 
@@ -109,7 +109,7 @@ pub(crate) async fn runs(session: &Session, args: RunsArgs) -> Result<Reply, Fai
     let limit = usize::from(args.limit);
     let mut rows = engine
         .store()
-        .runs(engine.tenant(), args.after, limit + 1)
+        .runs(engine.tenant(), &RunFilter::All, args.after, limit + 1)
         .await?;
     let more = rows.len() > limit;
     rows.truncate(limit);

@@ -30,7 +30,7 @@ pub(crate) async fn call(entry: &Entry, parts: Parts<'_>) -> Result<Called, Erro
         let directory = inner.directory.last();
         directory.policy.audits(entry.definition().name, &arguments)
     };
-    let id = inner.new_call_id();
+    let id = parts.id.unwrap_or_else(|| inner.new_call_id());
     let by = parts.by.map(Identity::id);
     if !on_record {
         return Ok(Called::Done(

@@ -135,6 +135,8 @@ pub struct CallBuilder<'a> {
     agent: Option<&'a Identity>,
     run: Option<RunId>,
     session: Option<&'a str>,
+    id: Option<CallId>,
+    proposed: Option<&'a str>,
 }
 
 impl<'a> CallBuilder<'a> {
@@ -147,6 +149,8 @@ impl<'a> CallBuilder<'a> {
             agent: None,
             run: None,
             session: None,
+            id: None,
+            proposed: None,
         }
     }
 
@@ -202,6 +206,51 @@ impl<'a> CallBuilder<'a> {
     /// What the program calls the conversation that a new run belongs to. A confirmation can be remembered for it.
     pub const fn session(mut self, session: &'a str) -> Self {
         self.session = Some(session);
+        self
+    }
+
+    /// The id that the call is to have, from [`Engine::new_call_id`]; a new one unless said.
+    ///
+    /// Whoever writes down what it is about to call can look after a crash whether it did: the same call of the
+    /// same requester opened again is the stored one, and nobody is asked twice. A tool that runs in place
+    /// has the id in its context, so that its idempotency key is the same when it is called again.
+    ///
+    /// ```
+    /// # use countersign::prelude::*;
+    /// # use countersign::store::Sqlite;
+    /// # /// Restarts a service.
+    /// # #[tool(requires_confirmation)]
+    /// # fn rehash(service: String) -> String {
+    /// #     format!("{service} is up")
+    /// # }
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let engine = Engine::builder()
+    /// #     .store(Sqlite::in_memory()?)
+    /// #     .registry(Registry::of::<rehash>()?)
+    /// #     .policy(Policy::parse("[actors]\nalice = { kind = \"person\" }")?)
+    /// #     .worker(false)
+    /// #     .start()
+    /// #     .await?;
+    /// # let alice = Identity::asserted("alice")?;
+    /// let id = engine.new_call_id();
+    /// let propose = || engine.call("rehash", r#"{"service":"billing"}"#).by(&alice).id(id);
+    /// let Called::Waiting(first) = propose().await? else { panic!() };
+    /// let Called::Waiting(again) = propose().await? else { panic!() };
+    /// assert_eq!((first.call_id(), again.call_id()), (id, id));
+    /// assert_eq!(engine.calls_of(first.run_id()).await?.len(), 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub const fn id(mut self, id: CallId) -> Self {
+        self.id = Some(id);
+        self
+    }
+
+    /// What was proposed, as JSON text, where the arguments are what a guardrail has made of it. A rejection
+    /// counts against this, and no remembered confirmation covers what nobody proposed.
+    pub const fn proposed(mut self, arguments: &'a str) -> Self {
+        self.proposed = Some(arguments);
         self
     }
 
@@ -284,7 +333,7 @@ impl Future for CallFuture<'_> {
                 } else {
                     None
                 };
-                let called = in_place(entry, &call, traced.as_ref().map(|it| it.id));
+                let called = in_place(entry, &call, call.id.or(traced.as_ref().map(|it| it.id)));
                 if let Some(traced) = traced {
                     traced.end(&called);
                 }
@@ -370,7 +419,14 @@ async fn ungated(entry: &Entry, call: CallBuilder<'_>) -> Result<Called, Error> 
     let inner = &call.engine.inner;
     let by = call.by.map(Identity::id);
     Ok(Called::Done(
-        invoke::run_now(inner, entry, text, by, inner.new_call_id()).await?,
+        invoke::run_now(
+            inner,
+            entry,
+            text,
+            by,
+            call.id.unwrap_or_else(|| inner.new_call_id()),
+        )
+        .await?,
     ))
 }
 
@@ -382,6 +438,8 @@ pub(crate) struct Parts<'a> {
     pub(crate) agent: Option<&'a Identity>,
     pub(crate) run: Option<RunId>,
     pub(crate) session: Option<&'a str>,
+    pub(crate) id: Option<CallId>,
+    pub(crate) proposed: Option<&'a str>,
 }
 
 impl<'a> CallBuilder<'a> {
@@ -393,6 +451,8 @@ impl<'a> CallBuilder<'a> {
             agent: self.agent,
             run: self.run,
             session: self.session,
+            id: self.id,
+            proposed: self.proposed,
         }
     }
 }

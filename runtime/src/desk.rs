@@ -35,7 +35,7 @@ use crate::turn::{Loaded, Move, Turned};
 
 use event::event;
 
-pub use decision::{Decision, Verdict};
+pub use decision::{Decide, Decision, Verdict};
 
 /// The domain of the hash of a reporting token.
 const TOKEN: &str = "countersign/report-token/1";

@@ -13,6 +13,7 @@ use countersign_core::call::{Call, Outcome, Phase};
 use countersign_core::gate::Gates;
 use countersign_core::id::{CallId, GrantId, RunId, TenantId, WorkerId};
 use countersign_core::requirement::Requirement;
+use countersign_core::time::Timestamp;
 use tokio::sync::{broadcast, watch};
 use tokio::task::JoinHandle;
 
@@ -93,6 +94,22 @@ pub struct Engine {
     running: Arc<Mutex<Option<Running>>>,
 }
 
+/// Tells when to look at the store again.
+///
+/// [`Engine::changes`] has an example.
+pub struct Changes<'a> {
+    inner: &'a Inner,
+    receiver: Option<watch::Receiver<u64>>,
+}
+
+impl Changes<'_> {
+    /// Waits until something may have changed: until a commit through this store handle, and 50 milliseconds
+    /// at most, since those of other processes are not heard.
+    pub async fn next(&mut self) {
+        self.inner.pause(self.receiver.as_mut()).await;
+    }
+}
+
 struct Running {
     stop: watch::Sender<bool>,
     task: JoinHandle<Result<(), Error>>,
@@ -148,6 +165,42 @@ impl Engine {
             .refreshed(&*self.inner.store)
             .await?
             .actor(identity))
+    }
+
+    /// The time by this engine's clock.
+    pub fn now(&self) -> Timestamp {
+        self.inner.clock.now()
+    }
+
+    /// A fresh id for a call that is about to be proposed: see [`CallBuilder::id`].
+    pub fn new_call_id(&self) -> CallId {
+        self.inner.new_call_id()
+    }
+
+    /// A fresh id for a run that is about to be written.
+    pub fn new_run_id(&self) -> RunId {
+        self.inner.new_run_id()
+    }
+
+    /// Begins to listen for commits. Begin before you look at the store, then nothing is missed.
+    ///
+    /// ```
+    /// # use countersign::prelude::*;
+    /// # use countersign::store::Sqlite;
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let engine = Engine::builder().store(Sqlite::in_memory()?).worker(false).start().await?;
+    /// let mut changes = engine.changes();
+    /// // … look at the store; what was looked for is not there yet …
+    /// changes.next().await; // returns after a commit, or after 50 milliseconds
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn changes(&self) -> Changes<'_> {
+        Changes {
+            inner: &self.inner,
+            receiver: self.inner.store.subscribe(),
+        }
     }
 
     /// What a tool costs, by annotation and policy.

@@ -83,6 +83,9 @@ pub enum Error {
     /// A call that joins a run belongs to the session of that run.
     #[error("{0} is of another session; leave the session out, it is that of the run")]
     OtherSession(RunId),
+    /// The id that a call was to have is another call's.
+    #[error("{0} is taken by another call; take a new id from `Engine::new_call_id`")]
+    TakenId(CallId),
     /// The text is no id or name of the kind that is needed.
     #[error(transparent)]
     Id(#[from] IdError),

@@ -333,9 +333,9 @@ mod worker;
 #[cfg(feature = "runtime")]
 pub use crate::call::{Arguments, CallBuilder, CallFuture, Called};
 #[cfg(feature = "runtime")]
-pub use crate::desk::{Decided, Decision, Desk, Verdict};
+pub use crate::desk::{Decide, Decided, Decision, Desk, Verdict};
 #[cfg(feature = "runtime")]
-pub use crate::engine::{Engine, EngineBuilder, LEASE, Waiting};
+pub use crate::engine::{Changes, Engine, EngineBuilder, LEASE, Waiting};
 #[cfg(feature = "runtime")]
 pub use crate::error::Error;
 #[cfg(feature = "runtime")]
@@ -366,5 +366,5 @@ pub mod __private {
 pub mod prelude {
     pub use crate::{CallContext, Tool, approval, tool};
     #[cfg(feature = "runtime")]
-    pub use crate::{Called, Decision, Engine, Identity, Policy, Registry, Remember};
+    pub use crate::{Called, Decide, Decision, Engine, Identity, Policy, Registry, Remember};
 }

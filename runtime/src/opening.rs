@@ -27,13 +27,15 @@ pub(crate) async fn gated(entry: &Entry, engine: &Engine, parts: Parts<'_>) -> R
     let inner = parts.inner;
     let by = parts.by.ok_or(Error::NoRequester)?;
     let arguments = canonical(&parts.arguments)?;
+    let proposed = parts.proposed.map_or_else(|| Ok(arguments.clone()), canonical)?;
+    if let Some(opened) = stored(inner, &parts, entry).await? {
+        return answer(engine, opened).await;
+    }
     let run = inner.run_for(by.id(), parts.run, parts.session).await?;
     let history = if run.begins {
         History::default()
     } else {
-        inner
-            .history(run.id, &entry.descriptor().name, &arguments)
-            .await?
+        inner.history(run.id, &entry.descriptor().name, &proposed).await?
     };
     let mut tries = 0;
     let opened = loop {
@@ -51,6 +53,8 @@ pub(crate) async fn gated(entry: &Entry, engine: &Engine, parts: Parts<'_>) -> R
             .or_else(|| (requester.kind == Kind::Agent).then_some(by));
         let agent = acting.map(|it| directory.agent(it.id()));
         let mut opening = opening(inner, entry, &directory, &arguments, &run, requester, agent)?;
+        opening.proposed.clone_from(&proposed);
+        opening.id = parts.id.unwrap_or(opening.id);
         opening.blocked.extend(history.turned_down.clone());
         let step = Box::pin(opened(inner, opening, &run, &directory, tries)).await?;
         let limits = directory.policy.limits();
@@ -68,10 +72,40 @@ pub(crate) async fn gated(entry: &Entry, engine: &Engine, parts: Parts<'_>) -> R
                 break loaded.call;
             }
             Committed::Full => return Err(fatigue::no_room(&step.call, limits)),
-            Committed::Conflict => tries += 1,
+            Committed::Conflict => {
+                if let Some(opened) = stored(inner, &parts, entry).await? {
+                    break opened;
+                }
+                tries += 1;
+            }
         }
     };
     trace::opened(&opened);
+    answer(engine, opened).await
+}
+
+/// The call of that id, if it was opened before by the same requester, for the same tool.
+async fn stored(inner: &Inner, parts: &Parts<'_>, entry: &Entry) -> Result<Option<Call>, Error> {
+    let Some(id) = parts.id else { return Ok(None) };
+    let call = match inner.load(id).await {
+        Ok(loaded) => loaded.call,
+        Err(Error::UnknownCall(_)) => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let same = parts.by.is_some_and(|it| it.id() == call.requester())
+        && call.tool() == &entry.descriptor().name
+        && parts.run.is_none_or(|it| it == *call.run());
+    // Whose call it is, or that there is one, is nobody else's business.
+    if same {
+        Ok(Some(call))
+    } else {
+        Err(Error::TakenId(id))
+    }
+}
+
+/// What its proposer is told of a call that was opened.
+async fn answer(engine: &Engine, opened: Call) -> Result<Called, Error> {
+    let inner = &engine.inner;
     let id = *opened.id();
     match opened.phase() {
         Phase::Closed { outcome } => Ok(Called::Done(outcome.clone())),
@@ -133,7 +167,7 @@ fn opening_commit(
     let used = change.map(|it| it.record.clone());
     Commit {
         call: Some(CallWrite { row, replaces: None }),
-        run: run.begins.then(|| run.row(call.requester(), *call.opened())),
+        run: run.begins.then(|| run.begin(call.requester(), *call.opened())),
         grant: change.map(|it| grant::write(&it.grant)),
         before: change.and_then(|it| it.grant.ends()),
         descriptor: Some((entry.digest(), entry.descriptor_text().to_owned())),

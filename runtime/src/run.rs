@@ -2,11 +2,10 @@
 
 use countersign_core::id::{ActorId, RunId, SessionId};
 use countersign_core::time::Timestamp;
-use serde::{Deserialize, Serialize};
 
 use crate::engine::Inner;
 use crate::error::Error;
-use crate::store::{RunRow, StoreError};
+use crate::store::{RunRow, RunWrite};
 
 /// The run of a call that is about to be opened.
 #[derive(Debug, Clone)]
@@ -17,28 +16,25 @@ pub(crate) struct Run {
     pub(crate) begins: bool,
 }
 
-/// What is stored of a run besides its columns.
-#[derive(Serialize, Deserialize)]
-struct Stored {
-    v: u32,
-    kind: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    session: Option<SessionId>,
-}
-
 impl Run {
-    /// The row of a run that begins.
-    pub(crate) fn row(&self, requester: &ActorId, created: Timestamp) -> RunRow {
-        let stored = Stored {
-            v: 1,
-            kind: "direct".to_owned(),
-            session: self.session.clone(),
-        };
-        RunRow {
-            id: self.id,
-            requester: requester.clone(),
-            created,
-            state: serde_json::to_string(&stored).unwrap_or_default(),
+    /// How a run that begins is written. Nobody leads it: how it stands is what its calls say.
+    pub(crate) fn begin(&self, requester: &ActorId, created: Timestamp) -> RunWrite {
+        RunWrite {
+            row: RunRow {
+                id: self.id,
+                version: 0,
+                requester: requester.clone(),
+                created,
+                agent: None,
+                session: self.session.clone(),
+                status: "direct".to_owned(),
+                alone: false,
+                open: false,
+                due: None,
+                state: String::new(),
+            },
+            expected: None,
+            events: Vec::new(),
         }
     }
 }
@@ -63,14 +59,12 @@ impl Inner {
         let row = row.filter(|it| it.requester == *requester);
         // Whose run it is, or that there is one, is nobody else's business.
         let row = row.ok_or(Error::UnknownRun(id))?;
-        let stored: Stored = serde_json::from_str(&row.state)
-            .map_err(|error| StoreError::Damaged(format!("{id} cannot be read: {error}")))?;
-        if session.is_some() && session != stored.session {
+        if session.is_some() && session != row.session {
             return Err(Error::OtherSession(id));
         }
         Ok(Run {
             id,
-            session: stored.session,
+            session: row.session,
             begins: false,
         })
     }

@@ -21,7 +21,7 @@ use tokio::sync::watch;
 pub use keeping::{CheckpointRow, Keeping};
 pub use row::{
     CallFilter, CallRow, CallWrite, Directory, DirectoryWrite, EntryRow, GrantFilter, GrantRow, GrantWrite,
-    Room, RunRow,
+    Room, RunEventRow, RunFilter, RunRow, RunWrite,
 };
 #[cfg(feature = "sqlite")]
 pub(crate) use sqlite::read_only;
@@ -63,8 +63,8 @@ pub struct Commit {
     pub before: Option<Timestamp>,
     /// The call that is opened or moved on.
     pub call: Option<CallWrite>,
-    /// The run that begins. If there is one of that id, the commit is a [`Conflict`](Committed::Conflict).
-    pub run: Option<RunRow>,
+    /// The run that begins or moves on.
+    pub run: Option<RunWrite>,
     /// The grant that is made, used or revoked.
     pub grant: Option<GrantWrite>,
     /// A descriptor by its digest; writing the same one again changes nothing.
@@ -246,9 +246,19 @@ pub trait Store: Send + Sync + 'static {
     async fn runs(
         &self,
         tenant: &TenantId,
+        filter: &RunFilter,
         before: Option<RunId>,
         limit: usize,
     ) -> Result<Vec<RunRow>, StoreError>;
+
+    /// What happened in a run, in order, from number `from` (inclusive); at most `limit`.
+    async fn run_events(
+        &self,
+        tenant: &TenantId,
+        run: RunId,
+        from: u64,
+        limit: usize,
+    ) -> Result<Vec<RunEventRow>, StoreError>;
 
     /// A descriptor by its digest.
     async fn descriptor(&self, digest: &Digest) -> Result<Option<String>, StoreError>;

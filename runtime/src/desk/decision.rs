@@ -2,6 +2,7 @@
 
 use countersign_core::grant::Remember;
 use countersign_core::id::RequirementId;
+use countersign_core::requirement::Requirement;
 use serde_json::Value;
 
 use crate::identity::Identity;
@@ -125,6 +126,84 @@ decisions! {
     reask() = Verdict::Reask;
 }
 
+/// Decisions about a requirement, in one word each: `requirement.confirm()`.
+///
+/// They only say something; it counts when the desk has taken it, by whoever it names.
+///
+/// ```
+/// use countersign::prelude::*;
+/// # use countersign::store::Sqlite;
+/// # /// Restarts a service.
+/// # #[tool(requires_confirmation)]
+/// # fn rotate(service: String) -> String {
+/// #     format!("{service} is up")
+/// # }
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let engine = Engine::builder()
+/// #     .store(Sqlite::in_memory()?)
+/// #     .registry(Registry::of::<rotate>()?)
+/// #     .policy(Policy::parse("[actors]\nalice = { kind = \"person\" }")?)
+/// #     .worker(false)
+/// #     .start()
+/// #     .await?;
+/// # let alice = Identity::asserted("alice")?;
+/// # let Called::Waiting(waiting) = engine.call("rotate", r#"{"service":"billing"}"#).by(&alice).await? else {
+/// #     panic!("it waits for alice");
+/// # };
+/// let asked = waiting.active_requirements().remove(0);
+/// let decided = engine.desk().decide(asked.reject("not today").by(&alice)).await?;
+/// assert_eq!(decided.answer, countersign::Answer::Accepted);
+/// # Ok(())
+/// # }
+/// ```
+pub trait Decide {
+    /// The requester confirms.
+    fn confirm(&self) -> Decision;
+    /// The requester or a pool member says no.
+    fn reject(&self, reason: impl Into<String>) -> Decision;
+    /// A pool member approves.
+    fn approve(&self) -> Decision;
+    /// The requester fills fields in.
+    fn fill(&self, values: Value) -> Decision;
+    /// The requester replaces all arguments.
+    fn amend(&self, arguments: Value) -> Decision;
+    /// The requester answers in place of the tool.
+    fn answer(&self, answer: Value) -> Decision;
+    /// The outside reports a result or a failure.
+    fn report(&self, report: Result<Value, String>) -> Decision;
+}
+
+impl Decide for Requirement {
+    fn confirm(&self) -> Decision {
+        Decision::confirm(self)
+    }
+
+    fn reject(&self, reason: impl Into<String>) -> Decision {
+        Decision::reject(self).reason(reason)
+    }
+
+    fn approve(&self) -> Decision {
+        Decision::approve(self)
+    }
+
+    fn fill(&self, values: Value) -> Decision {
+        Decision::fill(self, values)
+    }
+
+    fn amend(&self, arguments: Value) -> Decision {
+        Decision::amend(self, arguments)
+    }
+
+    fn answer(&self, answer: Value) -> Decision {
+        Decision::answer(self, answer)
+    }
+
+    fn report(&self, report: Result<Value, String>) -> Decision {
+        Decision::report(self, report)
+    }
+}
+
 impl Decision {
     /// Any verdict on a requirement.
     pub fn new(on: impl Into<RequirementId>, verdict: Verdict) -> Self {
@@ -180,6 +259,17 @@ impl Decision {
     pub fn by(mut self, identity: &Identity) -> Self {
         self.by = Some(identity.clone());
         self
+    }
+
+    /// Who decides, unless [`by`](Self::by) has said so.
+    pub fn or_by(mut self, identity: &Identity) -> Self {
+        self.by.get_or_insert_with(|| identity.clone());
+        self
+    }
+
+    /// What it is about.
+    pub const fn requirement(&self) -> RequirementId {
+        self.on
     }
 
     /// Why, in the decider's words. Kept up to 4096 bytes; a model sees it as quoted data.

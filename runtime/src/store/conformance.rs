@@ -6,6 +6,7 @@
 mod grants;
 mod keeping;
 mod lists;
+pub(crate) mod runs;
 
 use std::sync::Arc;
 
@@ -17,8 +18,8 @@ use serde_json::Value;
 use tokio::task::JoinSet;
 
 use super::{
-    CallFilter, CallRow, CallWrite, Commit, Committed, Directory, DirectoryWrite, Durability, RunRow, Store,
-    StoreError,
+    CallFilter, CallRow, CallWrite, Commit, Committed, Directory, DirectoryWrite, Durability, RunFilter,
+    Store, StoreError,
 };
 
 /// Runs every check on `store`, which must be new.
@@ -31,7 +32,10 @@ pub async fn conformance(store: Arc<dyn Store>) {
     versions_are_compared_and_swapped(&*store).await;
     a_refused_commit_writes_nothing(&*store).await;
     the_directory_is_compared_too(&*store).await;
-    a_run_begins_once(&*store).await;
+    runs::a_run_begins_once(&*store).await;
+    runs::a_run_is_replaced_only_as_expected(&*store).await;
+    runs::a_session_goes_on_with_one_run(&*store).await;
+    runs::runs_are_found(&*store).await;
     a_record_that_cannot_be_written_stops_its_commit(&*store).await;
     a_version_that_does_not_follow_is_refused(&*store).await;
     the_log_has_no_gaps(&store).await;
@@ -173,7 +177,9 @@ async fn a_new_store_is_empty(store: &dyn Store) {
     let tenant = tenant("empty");
     assert_eq!(store.call(&tenant, call_id(1)).await.unwrap(), None);
     assert_eq!(store.run(&tenant, RunId::new(1, 1)).await.unwrap(), None);
-    assert_eq!(store.runs(&tenant, None, 10).await.unwrap(), []);
+    assert_eq!(store.runs(&tenant, &RunFilter::All, None, 10).await.unwrap(), []);
+    let events = store.run_events(&tenant, RunId::new(1, 1), 0, 10).await;
+    assert_eq!(events.unwrap(), []);
     assert_eq!(
         store
             .calls(&tenant, &CallFilter::default(), None, 10)
@@ -244,12 +250,7 @@ fn full(tenant: &TenantId, row: CallRow, number: u64) -> Commit {
         &[&number.to_be_bytes(), tenant.as_str().as_bytes()],
     );
     let mut commit = step(tenant, row);
-    commit.run = Some(RunRow {
-        id: RunId::new(number, 1),
-        requester: ActorId::new("alice").expect("an actor id"),
-        created: Timestamp::from_millis(5),
-        state: "run".to_owned(),
-    });
+    commit.run = Some(runs::begin(RunId::new(number, 1), "run"));
     commit.descriptor = Some((digest, "descriptor".to_owned()));
     commit.directory = Some(DirectoryWrite {
         expected: 0,
@@ -267,10 +268,12 @@ async fn assert_nothing_of(store: &dyn Store, commit: &Commit, log: usize) {
     let tenant = &commit.tenant;
     if let Some(run) = &commit.run {
         assert_eq!(
-            store.run(tenant, run.id).await.unwrap(),
+            store.run(tenant, run.row.id).await.unwrap(),
             None,
             "the run was written"
         );
+        let events = store.run_events(tenant, run.row.id, 0, 10).await.unwrap();
+        assert_eq!(events, [], "an event was written");
     }
     if let Some((digest, _)) = &commit.descriptor {
         assert_eq!(
@@ -298,7 +301,10 @@ async fn a_refused_commit_writes_nothing(store: &dyn Store) {
     );
     let good = full(&tenant, row(call_id(2), 0), 11);
     done(store, good.clone()).await;
-    assert_eq!(store.run(&tenant, RunId::new(11, 1)).await.unwrap(), good.run);
+    let run = good.run.expect("it brings a run");
+    assert_eq!(store.run(&tenant, run.row.id).await.unwrap(), Some(run.row));
+    let events = store.run_events(&tenant, RunId::new(11, 1), 0, 10).await;
+    assert_eq!(events.unwrap(), run.events);
     // The call is new and its version right, but the directory and the run are not.
     let stale = full(&tenant, row(call_id(3), 0), 12);
     conflicts(store, stale.clone()).await;
@@ -345,17 +351,6 @@ async fn the_directory_is_compared_too(store: &dyn Store) {
         .unwrap()
         .expect("a change");
     assert_eq!((second.revision, second.actors), (2, vec![actor("carol")]));
-}
-
-async fn a_run_begins_once(store: &dyn Store) {
-    let tenant = tenant("once");
-    let begin = |call| Commit {
-        directory: None,
-        ..full(&tenant, row(call_id(call), 0), 1)
-    };
-    done(store, begin(1)).await;
-    conflicts(store, begin(2)).await;
-    assert_eq!(store.call(&tenant, call_id(2)).await.unwrap(), None);
 }
 
 async fn a_record_that_cannot_be_written_stops_its_commit(store: &dyn Store) {
@@ -481,7 +476,7 @@ async fn tenants_do_not_meet(store: &dyn Store) {
     assert!(store.blob(&one, &commitment).await.unwrap().is_some());
     assert_eq!(store.blob(&two, &commitment).await.unwrap(), None);
     let third = tenant("three");
-    assert_eq!(store.runs(&third, None, 10).await.unwrap(), []);
+    assert_eq!(store.runs(&third, &RunFilter::All, None, 10).await.unwrap(), []);
     assert_eq!(
         store
             .calls(&third, &CallFilter::default(), None, 10)

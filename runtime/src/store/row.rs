@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use countersign_core::digest::Digest;
-use countersign_core::id::{ActorId, CallId, GrantId, RunId, ToolName};
+use countersign_core::id::{ActorId, CallId, GrantId, RunId, SessionId, ToolName};
 use countersign_core::time::Timestamp;
 
 /// A call to be written.
@@ -215,7 +215,7 @@ pub struct GrantFilter {
 ///
 /// ```
 /// # use countersign::prelude::*;
-/// # use countersign::store::Sqlite;
+/// # use countersign::store::{RunFilter, Sqlite};
 /// # /// Restarts a service.
 /// # #[tool(requires_confirmation)]
 /// # fn recycle(service: String) -> String {
@@ -234,7 +234,7 @@ pub struct GrantFilter {
 /// # let Called::Waiting(waiting) = engine.call("recycle", r#"{"service":"billing"}"#).by(&alice).await? else {
 /// #     panic!("it waits for alice");
 /// # };
-/// let runs = engine.store().runs(engine.tenant(), None, 10).await?;
+/// let runs = engine.store().runs(engine.tenant(), &RunFilter::All, None, 10).await?;
 /// assert_eq!((runs[0].id, runs[0].requester.as_str()), (waiting.run_id(), "alice"));
 /// # Ok(())
 /// # }
@@ -243,12 +243,78 @@ pub struct GrantFilter {
 pub struct RunRow {
     /// Which run.
     pub id: RunId,
+    /// Counts the commits of this run, from 0.
+    pub version: u64,
     /// On whose behalf.
     pub requester: ActorId,
     /// When it began.
     pub created: Timestamp,
-    /// The rest, as text that only the engine reads.
+    /// Which agent leads it; none for calls that were made directly.
+    pub agent: Option<ActorId>,
+    /// The conversation that it belongs to.
+    pub session: Option<SessionId>,
+    /// How it stands, in a word to show: `direct` for calls that were made directly.
+    pub status: String,
+    /// Whether it is the one that its session goes on with. Of one session, one run at most may say so.
+    pub alone: bool,
+    /// Whether it is not over yet, to find it by.
+    pub open: bool,
+    /// When an open run is to be looked at again, whatever happens.
+    pub due: Option<Timestamp>,
+    /// The rest, as text that only whoever leads it reads.
     pub state: String,
+}
+
+/// A run to be written, and what happened in it.
+///
+/// See [`RunRow`] for what is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunWrite {
+    /// The run as it will be. Its version is [`expected`](Self::expected) + 1, or 0 for a new one. Requester,
+    /// agent, session and time of creation stay those of the first version.
+    pub row: RunRow,
+    /// The version that must be stored now; none for a run that must not exist yet. If another one is stored,
+    /// or if another run of the session is alone already, the commit is a [`Conflict`](Committed::Conflict).
+    pub expected: Option<u64>,
+    /// What happened, to be kept beside what happened before. A number that is taken fails the commit.
+    pub events: Vec<RunEventRow>,
+}
+
+/// Something that happened in a run, as it is kept.
+///
+/// ```
+/// use countersign::store::RunEventRow;
+///
+/// let event = RunEventRow { number: 1, text: r#"{"event":"run_started"}"#.to_owned() };
+/// assert_eq!(event.number, 1);
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunEventRow {
+    /// Its place in the run.
+    pub number: u64,
+    /// The event, as text that only whoever leads the run reads.
+    pub text: String,
+}
+
+/// Which runs to list.
+///
+/// ```
+/// use countersign::store::RunFilter;
+///
+/// let filter = RunFilter::default();
+/// assert!(matches!(filter, RunFilter::All));
+/// ```
+#[derive(Debug, Clone, Default)]
+pub enum RunFilter {
+    /// All.
+    #[default]
+    All,
+    /// Those of a session.
+    OfSession(SessionId),
+    /// Those that are not over.
+    Open,
+    /// Those that are not over and are due at this time or before.
+    Due(Timestamp),
 }
 
 /// The actors of a tenant and its policy.

@@ -14,6 +14,7 @@ mod keep;
 mod open;
 mod pen;
 mod read;
+mod run;
 mod schema;
 #[cfg(test)]
 mod tests;
@@ -34,7 +35,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{
     CallFilter, CallRow, CheckpointRow, Commit, Committed, Directory, EntryRow, GrantFilter, GrantRow,
-    RunRow, Store, StoreError,
+    RunEventRow, RunFilter, RunRow, Store, StoreError,
 };
 pub(crate) use open::reader as read_only;
 use pen::{Job, Pen};
@@ -320,18 +321,31 @@ impl Store for Sqlite {
 
     async fn run(&self, tenant: &TenantId, id: RunId) -> Result<Option<RunRow>, StoreError> {
         let tenant = tenant.clone();
-        self.look_up(move |connection| read::run(connection, &tenant, id))
+        self.look_up(move |connection| run::one(connection, &tenant, id))
             .await
     }
 
     async fn runs(
         &self,
         tenant: &TenantId,
+        filter: &RunFilter,
         before: Option<RunId>,
         limit: usize,
     ) -> Result<Vec<RunRow>, StoreError> {
+        let (tenant, filter) = (tenant.clone(), filter.clone());
+        self.ask(move |connection| run::list(connection, &tenant, &filter, before, limit))
+            .await
+    }
+
+    async fn run_events(
+        &self,
+        tenant: &TenantId,
+        run: RunId,
+        from: u64,
+        limit: usize,
+    ) -> Result<Vec<RunEventRow>, StoreError> {
         let tenant = tenant.clone();
-        self.ask(move |connection| read::runs(connection, &tenant, before, limit))
+        self.look_up(move |connection| run::events(connection, &tenant, run, from, limit))
             .await
     }
 

@@ -5,7 +5,7 @@ use countersign::core::audit::{Blob, Frontier};
 use countersign::core::id::TenantId;
 use countersign::store::{
     CallFilter, CallRow, CheckpointRow, Commit, Committed, Directory, EntryRow, GrantFilter, GrantRow,
-    RunRow, Sqlite, Store, StoreError,
+    RunEventRow, RunFilter, RunRow, Sqlite, Store, StoreError,
 };
 use countersign::{CallId, Digest, GrantId, RunId};
 
@@ -84,11 +84,25 @@ impl<G: Guard> Store for Guarded<G> {
     async fn runs(
         &self,
         tenant: &TenantId,
+        filter: &RunFilter,
         before: Option<RunId>,
         limit: usize,
     ) -> Result<Vec<RunRow>, StoreError> {
         self.guard.read("runs").await?;
-        let found = self.store.runs(tenant, before, limit).await?;
+        let found = self.store.runs(tenant, filter, before, limit).await?;
+        self.guard.was_read().await?;
+        Ok(found)
+    }
+
+    async fn run_events(
+        &self,
+        tenant: &TenantId,
+        run: RunId,
+        from: u64,
+        limit: usize,
+    ) -> Result<Vec<RunEventRow>, StoreError> {
+        self.guard.read("run_events").await?;
+        let found = self.store.run_events(tenant, run, from, limit).await?;
         self.guard.was_read().await?;
         Ok(found)
     }

@@ -7,7 +7,7 @@ use countersign_core::time::Timestamp;
 use tokio::task::JoinSet;
 
 use super::{call_id, done, full, record, replace, row, step, tenant};
-use crate::store::{CallFilter, CallRow, Commit, Committed, Room, Store};
+use crate::store::{CallFilter, CallRow, Commit, Committed, Room, RunFilter, Store};
 
 pub(super) async fn lists_page_by_key(store: &dyn Store) {
     let tenant = tenant("pages");
@@ -153,7 +153,7 @@ pub(super) async fn runs_page_from_the_newest(store: &dyn Store) {
     let mut found = Vec::new();
     let mut before = None;
     loop {
-        let page = store.runs(&tenant, before, 4).await.unwrap();
+        let page = store.runs(&tenant, &RunFilter::All, before, 4).await.unwrap();
         let Some(last) = page.last() else { break };
         before = Some(last.id);
         found.extend(page.into_iter().map(|it| it.id));

@@ -12,14 +12,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use countersign_core::audit::{Blob, Frontier};
 use countersign_core::digest::Digest;
-use countersign_core::id::{CallId, RunId, TenantId};
+use countersign_core::id::{CallId, TenantId};
 use countersign_core::time::Timestamp;
 use rusqlite::types::{Type, Value};
 use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
 
 use super::open;
 use super::write::DUE;
-use crate::store::{CallFilter, CallRow, Directory, EntryRow, RunRow};
+use crate::store::{CallFilter, CallRow, Directory, EntryRow};
 
 /// The most connections that read a file at the same time.
 const MOST_READERS: usize = 8;
@@ -263,30 +263,6 @@ pub(super) fn list(tenant: &TenantId, filter: &CallFilter, after: Option<CallId>
 pub(super) const COUNT: &str =
     "SELECT count(*) FROM (SELECT 1 FROM agenda WHERE tenant = ?1 AND topic = ?2 LIMIT ?3) AS a";
 
-pub(super) fn run(connection: &Connection, tenant: &TenantId, id: RunId) -> rusqlite::Result<Option<RunRow>> {
-    connection
-        .prepare_cached("SELECT id, requester, created, state FROM run WHERE tenant = ?1 AND id = ?2")?
-        .query_row(params![tenant.as_str(), id.to_string()], run_row)
-        .optional()
-}
-
-pub(super) const RUNS: &str = "SELECT id, requester, created, state FROM run \
-     WHERE tenant = ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3";
-
-pub(super) fn runs(
-    connection: &Connection,
-    tenant: &TenantId,
-    before: Option<RunId>,
-    limit: usize,
-) -> rusqlite::Result<Vec<RunRow>> {
-    // `~` sorts after every letter and digit of an id.
-    let before = before.map_or_else(|| "~".to_owned(), |it| it.to_string());
-    connection
-        .prepare_cached(RUNS)?
-        .query_map(params![tenant.as_str(), before, limited(limit)], run_row)?
-        .collect()
-}
-
 pub(super) fn descriptor(connection: &Connection, digest: &Digest) -> rusqlite::Result<Option<String>> {
     connection
         .prepare_cached("SELECT text FROM descriptor WHERE digest = ?1")?
@@ -443,15 +419,6 @@ fn call_row(row: &Row<'_>) -> rusqlite::Result<CallRow> {
             .split_whitespace()
             .map(str::to_owned)
             .collect(),
-    })
-}
-
-fn run_row(row: &Row<'_>) -> rusqlite::Result<RunRow> {
-    Ok(RunRow {
-        id: parsed(row, 0)?,
-        requester: parsed(row, 1)?,
-        created: Timestamp::from_millis(row.get(2)?),
-        state: row.get(3)?,
     })
 }
 

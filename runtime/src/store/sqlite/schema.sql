@@ -51,13 +51,33 @@ CREATE INDEX confirmation_grant_live ON confirmation_grant (tenant, id) WHERE li
 CREATE INDEX confirmation_grant_by_owner ON confirmation_grant (tenant, owner, id) WHERE live = 1;
 CREATE INDEX confirmation_grant_by_scope ON confirmation_grant (tenant, owner, tool, scope, id) WHERE live = 1;
 
+-- `at` is when an open run must be looked at again, 2^63 - 1 for one that nothing but people move on, and
+-- NULL for one that is over. `alone` marks the run that its session goes on with.
 CREATE TABLE run (
     tenant    TEXT NOT NULL,
     id        TEXT NOT NULL,
+    version   INTEGER NOT NULL,
     requester TEXT NOT NULL,
     created   INTEGER NOT NULL,
+    agent     TEXT,
+    session   TEXT,
+    status    TEXT NOT NULL,
+    alone     INTEGER NOT NULL,
+    at        INTEGER,
     state     TEXT NOT NULL,
     PRIMARY KEY (tenant, id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX run_open ON run (tenant, at, id) WHERE at IS NOT NULL;
+CREATE INDEX run_by_session ON run (tenant, session, id) WHERE session IS NOT NULL;
+CREATE UNIQUE INDEX run_alone ON run (tenant, session) WHERE alone = 1;
+
+-- What happened in the run of an agent, in order: its conversation is these events and nothing else.
+CREATE TABLE run_event (
+    tenant TEXT NOT NULL,
+    run    TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    text   TEXT NOT NULL,
+    PRIMARY KEY (tenant, run, number)
 ) STRICT, WITHOUT ROWID;
 
 -- Named by its content, so it is the same for every tenant.

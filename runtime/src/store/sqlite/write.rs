@@ -15,9 +15,9 @@ use countersign_core::id::TenantId;
 use countersign_core::time::Timestamp;
 use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
 
-use super::{Pulse, error, grant, keep, open, read};
+use super::{Pulse, error, grant, keep, open, read, run};
 use crate::store::{
-    CallRow, CallWrite, Commit, Committed, DirectoryWrite, Durability, Keeping, Room, RunRow, StoreError,
+    CallRow, CallWrite, Commit, Committed, DirectoryWrite, Durability, Keeping, Room, StoreError,
 };
 
 /// How a commit ended, or why it did not.
@@ -262,7 +262,7 @@ fn write<'a>(
         grant::write(connection, tenant, write)?;
     }
     if let Some(run) = &commit.run {
-        write_run(connection, tenant, run)?;
+        run::write(connection, tenant, run)?;
     }
     if let Some((digest, text)) = &commit.descriptor {
         connection
@@ -365,10 +365,7 @@ fn as_assumed(connection: &Connection, commit: &Commit, head: &Head) -> Result<b
         return Ok(false);
     }
     if let Some(run) = &commit.run {
-        let taken = connection
-            .prepare_cached("SELECT 1 FROM run WHERE tenant = ?1 AND id = ?2")?
-            .exists(params![commit.tenant.as_str(), run.id.to_string()])?;
-        return Ok(!taken);
+        return Ok(run::is_as_expected(connection, &commit.tenant, run)?);
     }
     Ok(true)
 }
@@ -484,20 +481,6 @@ fn write_agenda(
         }
     }
     Ok(())
-}
-
-fn write_run(connection: &Connection, tenant: &TenantId, run: &RunRow) -> rusqlite::Result<usize> {
-    connection
-        .prepare_cached(
-            "INSERT INTO run (tenant, id, requester, created, state) VALUES (?1, ?2, ?3, ?4, ?5)",
-        )?
-        .execute(params![
-            tenant.as_str(),
-            run.id.to_string(),
-            run.requester.as_str(),
-            run.created.millis(),
-            run.state
-        ])
 }
 
 fn write_directory(

@@ -12,11 +12,12 @@ use countersign_core::time::Timestamp;
 use rusqlite::{Connection, params_from_iter};
 
 use super::place;
+use crate::store::conformance::runs::begin;
 use crate::store::conformance::{call_id, check_log, empty, record, row, step, tenant};
 use crate::store::sqlite::pen::Job;
 use crate::store::sqlite::write::{Answer, Writer};
-use crate::store::sqlite::{Pulse, Sqlite, grant, open, read};
-use crate::store::{CallFilter, Commit, Committed, Durability, GrantFilter, RunRow, Store, StoreError};
+use crate::store::sqlite::{Pulse, Sqlite, grant, open, read, run};
+use crate::store::{CallFilter, Commit, Committed, Durability, GrantFilter, Store, StoreError};
 
 /// A writer without its thread, so that a test decides what shares a batch.
 fn writer() -> (Writer, Arc<Mutex<Connection>>, Arc<Pulse>) {
@@ -89,12 +90,10 @@ fn a_commit_that_fails_fails_alone() {
         .unwrap();
     let commits: Vec<Commit> = (0..9)
         .map(|number| Commit {
-            run: Some(RunRow {
-                id: RunId::new(number, 0),
-                requester: ActorId::new("alice").unwrap(),
-                created: Timestamp::default(),
-                state: if number == 4 { "bad" } else { "good" }.to_owned(),
-            }),
+            run: Some(begin(
+                RunId::new(number, 0),
+                if number == 4 { "bad" } else { "good" },
+            )),
             ..step(&tenant("t"), row(call_id(number), 0))
         })
         .collect();
@@ -279,9 +278,18 @@ fn every_list_walks_an_index() {
         let (sql, values) = grant::listed(&tenant("t"), &filter, None, 10);
         used.extend(check_plan(&connection, &sql, values.len()));
     }
+    for source in [run::LISTS[0], run::LISTS[1]] {
+        used.extend(check_plan(&connection, &run::listing(source), 4));
+    }
+    // These are few, or asked once at a start: they may be sorted.
+    for source in [run::LISTS[2], run::LISTS[3]] {
+        let steps = plan(&connection, &run::listing(source), 4);
+        assert!(steps.iter().any(|it| it.contains("run_open")), "{steps:?}");
+        used.insert("run_open".to_owned());
+    }
     for (sql, values) in [
         (read::COUNT, 3),
-        (read::RUNS, 3),
+        (run::ALONE, 3),
         (read::ENTRIES, 3),
         (read::ENTRIES_ALONE, 4),
         (read::ENTRY_AT, 4),

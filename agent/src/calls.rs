@@ -1,0 +1,437 @@
+//! The calls of one turn: what becomes of each, how it is made, and what the model is told.
+
+use countersign::core::call::{Call, Effect, Outcome, Phase, Source};
+use countersign::core::gate::DeclaredGates;
+use countersign::schema::View;
+use countersign::{Called, Engine, Error as EngineError, Tier};
+use serde_json::{Map, Value, json};
+use tokio::task::JoinSet;
+
+use crate::drive::{Driver, Halt, Led};
+use crate::error::Error;
+use crate::event::{EventKind, Plan};
+use crate::hook::Place;
+use crate::message::ToolCall;
+use crate::run::{Run, Status};
+use crate::stored::{Safe, Stored};
+use crate::transcript::Slot;
+
+/// What a model is told of a call that ended with its process.
+const UNKNOWN: &str =
+    "the process that ran it ended before it could say how it went; it may or may not have acted";
+
+impl Driver {
+    /// Says what becomes of a call, before anything is called. Gives the arguments that it is called with, and
+    /// takes from `call` what must not be stored.
+    pub(crate) async fn plan(&mut self, call: &mut ToolCall) -> Led<(Plan, String)> {
+        let agent = self.agent.clone();
+        let engine = &agent.0.engine;
+        let mut plan = Plan::new(engine.new_call_id());
+        let offered = agent.0.offered.iter().any(|it| it.name() == call.name);
+        if !offered {
+            plan.refused = Some(refused(&format!("there is no tool `{}`", call.name)));
+            return Ok((plan, String::new()));
+        }
+        let entry = engine.registry().get(&call.name);
+        if agent.0.children.contains_key(&call.name) {
+            plan.child = Some(engine.new_run_id());
+        }
+        let mut arguments = call.arguments.clone();
+        if let Some(entry) = entry
+            && let Ok(Value::Object(mut given)) = serde_json::from_str(&arguments)
+        {
+            plan.dropped = drop_hidden(&mut given, entry.descriptor());
+            if !plan.dropped.is_empty() {
+                arguments = Value::Object(given).to_string();
+            }
+        }
+        let hooks = agent.0.hooks.tool.clone();
+        match self
+            .hooked(&hooks, Place::Arguments, Some(&call.name), arguments.clone())
+            .await?
+        {
+            Ok((text, rewritten_by)) => {
+                arguments = text;
+                plan.rewritten_by = rewritten_by;
+            }
+            Err(blocked) => {
+                let why = format!("`{}` blocked the arguments: {}", blocked.by, blocked.reason);
+                plan.refused = Some(refused(&why));
+                call.arguments = json!({"blocked": blocked.shown()}).to_string();
+                return Ok((plan, String::new()));
+            }
+        }
+        let secrets: Vec<&str> = entry.map_or_else(Vec::new, |it| {
+            let all = it.descriptor().parameters.iter();
+            all.filter(|it| it.secret).map(|it| it.name.as_str()).collect()
+        });
+        plan.secret = masked(&mut call.arguments, &secrets);
+        let mut shown = arguments.clone();
+        plan.secret |= masked(&mut shown, &secrets);
+        plan.arguments = (shown != call.arguments).then_some(shown);
+        Ok((plan, arguments))
+    }
+
+    /// Makes the calls of the open turn that can be made, and takes what came of the others. Gives the run if it
+    /// has to wait.
+    pub(crate) async fn turn(&mut self) -> Led<Option<Run>> {
+        let real = self.fresh.take();
+        let slots = self
+            .run
+            .transcript
+            .turn
+            .as_ref()
+            .map_or_else(Vec::new, |it| it.slots.clone());
+        let mut found: Vec<(usize, String)> = Vec::new();
+        let mut in_place = Vec::new();
+        let mut stop = None;
+        // People are asked first: they take longest.
+        for (place, slot) in slots.iter().enumerate().filter(|(_, it)| it.result.is_none()) {
+            let arguments = real.as_ref().and_then(|it| it.get(place)).map(String::as_str);
+            if let Some(refused) = &slot.plan.refused {
+                found.push((place, refused.clone()));
+            } else if slot.plan.child.is_some() {
+            } else if self.agent.0.engine.tier(&slot.call.name) == Some(Tier::Gated) {
+                match self.gated(slot, arguments).await? {
+                    Made::Closed(outcome) => {
+                        if let Outcome::Rejected {
+                            by,
+                            reason,
+                            stop_run: true,
+                        } = &outcome
+                        {
+                            stop = Some((by.clone(), reason.clone()));
+                        }
+                        found.push((place, told(&outcome)));
+                    }
+                    Made::Answered(content) => found.push((place, content)),
+                    Made::Waits => {}
+                }
+            } else {
+                in_place.push((place, slot, arguments));
+            }
+        }
+        found.extend(self.in_place(in_place).await?);
+        for (place, slot) in slots.iter().enumerate().filter(|(_, it)| it.result.is_none()) {
+            if slot.plan.refused.is_none() && slot.plan.child.is_some() {
+                found.extend(Box::pin(self.child(slot)).await?.map(|it| (place, it)));
+            }
+        }
+        found.sort_by_key(|it| it.0);
+        let any = !found.is_empty();
+        for (place, content) in found {
+            if let Some(slot) = slots.get(place) {
+                self.answer(slot, content).await?;
+            }
+        }
+        if let Some((by, reason)) = stop {
+            if any {
+                self.commit(Safe::Process).await?;
+            }
+            return self.stop(by, reason).await.map(Some);
+        }
+        if self.run.transcript.turn.is_some() {
+            return self.pause().await.map(Some);
+        }
+        self.commit(Safe::Process).await?;
+        Ok(None)
+    }
+
+    /// Hands what came of a call to the hooks, and writes down what the model is told.
+    async fn answer(&mut self, slot: &Slot, content: String) -> Led<()> {
+        let hooks = self.agent.0.hooks.tool.clone();
+        let looked = self
+            .hooked(&hooks, Place::Result, Some(&slot.call.name), content)
+            .await?;
+        let (content, rewritten_by) = looked.unwrap_or_else(|blocked| {
+            let why = format!("`{}` blocked the result: {}", blocked.by, blocked.reason);
+            (
+                json!({"status": "blocked", "error": why}).to_string(),
+                vec![blocked.by],
+            )
+        });
+        let result = slot.answered(content);
+        self.run.happened(EventKind::ToolResult { result, rewritten_by });
+        Ok(())
+    }
+
+    /// Opens a gated call, or looks at the one that was opened.
+    async fn gated(&mut self, slot: &Slot, arguments: Option<&str>) -> Led<Made> {
+        let engine = self.agent.0.engine.clone();
+        let id = slot.plan.call;
+        let stored = match engine.desk().call(id).await {
+            Ok(call) => Some(call),
+            Err(EngineError::UnknownCall(_)) => None,
+            Err(error) => return Err(error.into()),
+        };
+        let call = match stored {
+            Some(call) => call,
+            None if arguments.is_none() && slot.plan.secret => {
+                let why = "it was not proposed, and its secret arguments were not stored; propose it again";
+                return Ok(Made::Answered(refused(why)));
+            }
+            None => {
+                let text = arguments.unwrap_or_else(|| slot.arguments());
+                let through = self.agent.0.identity.clone();
+                let by = self.by.clone();
+                let mut proposal = engine.call(&slot.call.name, text).by(&by).through(&through);
+                proposal = proposal.run(self.run.id).id(id);
+                if !slot.plan.rewritten_by.is_empty() {
+                    proposal = proposal.proposed(&slot.call.arguments);
+                }
+                match self.alive(proposal.into_future()).await? {
+                    Ok(Called::Done(outcome)) => return Ok(Made::Closed(outcome)),
+                    Ok(Called::Waiting(waiting)) => waiting.call().clone(),
+                    Err(error) => return said(error).map(Made::Answered),
+                }
+            }
+        };
+        let call = match call.phase() {
+            Phase::Cleared { .. } | Phase::Gating { .. } => {
+                let worker = engine.worker();
+                self.alive(async move { worker.advance(id).await }).await??.call
+            }
+            _ => call,
+        };
+        Ok(closed(&call).map_or(Made::Waits, |it| Made::Closed(it.clone())))
+    }
+
+    /// Runs what nobody is asked about, all at once.
+    async fn in_place(&mut self, slots: Vec<(usize, &Slot, Option<&str>)>) -> Led<Vec<(usize, String)>> {
+        let engine = self.agent.0.engine.clone();
+        let mut found = Vec::new();
+        let mut running = JoinSet::new();
+        let many = slots.len() > 1;
+        for (place, slot, arguments) in slots {
+            if arguments.is_none() && !may_repeat(&engine, &slot.call.name) {
+                let content = json!({"status": "unknown", "error": UNKNOWN, "effect": "unknown"});
+                found.push((place, content.to_string()));
+                continue;
+            }
+            if arguments.is_none() && slot.plan.secret {
+                let why = "its secret arguments were not stored; propose it again";
+                found.push((place, refused(why)));
+                continue;
+            }
+            let task = InPlace {
+                engine: engine.clone(),
+                name: slot.call.name.clone(),
+                arguments: arguments.unwrap_or_else(|| slot.arguments()).to_owned(),
+                by: self.by.clone(),
+                through: self.agent.0.identity.clone(),
+                id: slot.plan.call,
+            };
+            if many {
+                running.spawn(async move { (place, task.run().await) });
+            } else {
+                let content = self.alive(task.run()).await??;
+                found.push((place, content));
+            }
+        }
+        while let Some(done) = self.alive(running.join_next()).await? {
+            // The engine catches what panics; a task that is gone all the same may have acted.
+            let (place, content) = done.map_err(|_| Error::Interrupted(self.run.id))?;
+            found.push((place, content?));
+        }
+        Ok(found)
+    }
+
+    /// Asks another agent, or goes on with what it was asked. None as long as it waits.
+    async fn child(&mut self, slot: &Slot) -> Led<Option<String>> {
+        let Some((agent, id)) = self
+            .agent
+            .0
+            .children
+            .get(&slot.call.name)
+            .cloned()
+            .zip(slot.plan.child)
+        else {
+            return Ok(Some(refused(&format!(
+                "there is no agent `{}` any more",
+                slot.call.name
+            ))));
+        };
+        let Ok(Asked { input }) = serde_json::from_str(slot.arguments()) else {
+            return Ok(Some(refused(
+                "expected {\"input\": \"what it is to do, in words\"}",
+            )));
+        };
+        let run = match Stored::load(&agent.0.engine, id).await? {
+            Some(_) => {
+                let progress = agent.progress(id);
+                self.alive(progress).await??
+            }
+            None => {
+                let mut begun = Stored::new(
+                    id,
+                    self.run.requester.clone(),
+                    agent.0.identity.id().clone(),
+                    agent.0.engine.now(),
+                );
+                begun.state.parent = Some(self.run.id);
+                begun.state.path = self.run.state.path.clone();
+                begun.state.path.push(self.agent.name().to_owned());
+                begun.state.auth.clone_from(&self.run.state.auth);
+                // Nobody hears the agents that are asked: their runs have events of their own.
+                let started = agent.begin(begun, self.by.clone(), input, None);
+                self.alive(started).await??
+            }
+        };
+        Ok(match run.status() {
+            Status::Completed => Some(json!(run.output().unwrap_or_default()).to_string()),
+            Status::Failed | Status::Cancelled => {
+                Some(json!({"status": run.status().as_str(), "error": run.error()}).to_string())
+            }
+            Status::Queued | Status::Running | Status::Paused | Status::Stopping => None,
+        })
+    }
+}
+
+/// What an agent is asked.
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Asked {
+    input: String,
+}
+
+/// How far a call could be brought.
+enum Made {
+    Closed(Outcome),
+    /// It was not opened; the model is told this.
+    Answered(String),
+    Waits,
+}
+
+/// A call that nobody is asked about.
+struct InPlace {
+    engine: Engine,
+    name: String,
+    arguments: String,
+    by: countersign::Identity,
+    through: countersign::Identity,
+    id: countersign::CallId,
+}
+
+impl InPlace {
+    async fn run(self) -> Led<String> {
+        let call = self.engine.call(&self.name, self.arguments.as_str());
+        match call.by(&self.by).through(&self.through).id(self.id).await {
+            Ok(Called::Done(outcome)) => Ok(told(&outcome)),
+            // The policy was tightened while the process ran; nothing ran here.
+            Ok(Called::Waiting(waiting)) => {
+                Ok(refused(&format!("it waits for people as {}", waiting.call_id())))
+            }
+            Err(error) => said(error),
+        }
+    }
+}
+
+/// Whether a tool that may have run can be run again without harm.
+fn may_repeat(engine: &Engine, tool: &str) -> bool {
+    engine.registry().get(tool).is_some_and(|it| {
+        let hints = it.descriptor().hints;
+        hints.read_only || hints.idempotent
+    })
+}
+
+/// How a call ended, if it has.
+pub(crate) fn closed(call: &Call) -> Option<&Outcome> {
+    match call.phase() {
+        Phase::Closed { outcome } => Some(outcome),
+        _ => None,
+    }
+}
+
+/// What the model is told of an error: what it can mend is an answer, the rest is not its business.
+fn said(error: EngineError) -> Led<String> {
+    match error {
+        EngineError::Arguments(errors) => Ok(json!({"status": "refused", "errors": errors.0}).to_string()),
+        error @ (EngineError::UnknownTool { .. } | EngineError::TooManyPending { .. }) => {
+            Ok(refused(&error.to_string()))
+        }
+        error => Err(Halt::Error(error.into())),
+    }
+}
+
+/// A refusal in words that a model can use.
+pub(crate) fn refused(why: &str) -> String {
+    json!({"status": "refused", "error": why}).to_string()
+}
+
+/// How a call ended, in words that a model can use. What people said is data in it, quoted, never an instruction.
+pub(crate) fn told(outcome: &Outcome) -> String {
+    let value = match outcome {
+        Outcome::Returned {
+            result,
+            source: Source::Tool | Source::Reported | Source::Resolved,
+        } => {
+            return result.clone();
+        }
+        Outcome::Failed { error, effect, .. } => {
+            let effect = match effect {
+                Effect::None => "none",
+                Effect::Reported => "reported",
+                Effect::Unknown => "unknown",
+            };
+            json!({"status": "failed", "error": error, "effect": effect})
+        }
+        Outcome::Answered { answer, by } => {
+            let answer: Value = serde_json::from_str(answer).unwrap_or(Value::Null);
+            json!({"status": "answered", "by": by, "answer": answer, "note": "the tool did not run; a person gave this answer in its place"})
+        }
+        Outcome::Rejected { by, reason, .. } => {
+            json!({"status": "rejected", "by": by, "reason": reason, "may_retry": false})
+        }
+        Outcome::Blocked { errors } => json!({"status": "blocked", "errors": errors, "may_retry": false}),
+        Outcome::Expired => {
+            json!({"status": "expired", "error": "nobody decided in time; the tool did not run"})
+        }
+        Outcome::Cancelled { by, reason } => json!({"status": "cancelled", "by": by, "reason": reason}),
+        Outcome::Abandoned { by, reason } => {
+            json!({"status": "abandoned", "by": by, "reason": reason, "effect": "unknown"})
+        }
+    };
+    value.to_string()
+}
+
+/// Takes out what only a person is asked for. Gives the names of what was there.
+fn drop_hidden(given: &mut Map<String, Value>, descriptor: &countersign::Descriptor) -> Vec<String> {
+    let DeclaredGates {
+        user_input: Some(_), ..
+    } = &descriptor.gates
+    else {
+        return Vec::new();
+    };
+    let hidden: Vec<String> = given
+        .keys()
+        .filter(|it| !View::Model.shows(descriptor, it))
+        .cloned()
+        .collect();
+    for name in &hidden {
+        given.remove(name);
+    }
+    hidden
+}
+
+/// Replaces secrets in arguments. Whether there were any.
+fn masked(arguments: &mut String, secrets: &[&str]) -> bool {
+    if secrets.is_empty() {
+        return false;
+    }
+    let Ok(Value::Object(mut given)) = serde_json::from_str(arguments) else {
+        // Nobody can say where in it the secret is.
+        "{}".clone_into(arguments);
+        return true;
+    };
+    let mut any = false;
+    for name in secrets {
+        if let Some(value) = given.get_mut(*name) {
+            *value = Value::from("***");
+            any = true;
+        }
+    }
+    if any {
+        *arguments = Value::Object(given).to_string();
+    }
+    any
+}

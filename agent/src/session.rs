@@ -1,0 +1,132 @@
+//! What earlier runs of a session leave for later ones.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use countersign::store::{RunFilter, RunRow};
+use countersign::{Engine, RunId, SessionId};
+
+use crate::error::Error;
+use crate::message::Message;
+use crate::run::Status;
+use crate::stored::Stored;
+
+/// How many runs one look at the store takes.
+const PAGE: usize = 4;
+/// How many sessions are kept in memory.
+const MOST_SESSIONS: usize = 256;
+
+/// What becomes of a new message while the session is busy with a run that is led or paused.
+///
+/// ```
+/// use countersign_agent::OnBusy;
+///
+/// assert_eq!(OnBusy::default(), OnBusy::Refuse);
+/// ```
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum OnBusy {
+    /// It is refused with [`Error::Busy`]: nothing is stored.
+    #[default]
+    Refuse,
+    /// It waits until that run is over.
+    Queue,
+    /// That run is stopped, its open calls are withdrawn, and the new message takes its place.
+    Cancel,
+}
+
+/// What is known of the sessions of one agent, so that it is not read again for every message.
+pub(crate) struct Sessions {
+    /// How many runs a model is told of.
+    most: usize,
+    known: Mutex<HashMap<SessionId, Known>>,
+}
+
+/// The runs of a session that are over, the oldest first.
+#[derive(Clone, Default)]
+struct Known {
+    runs: VecDeque<(RunId, Arc<[Arc<Message>]>)>,
+}
+
+/// A session as a new run finds it.
+#[derive(Default)]
+pub(crate) struct Found {
+    /// What the model is told of it.
+    pub(crate) messages: Vec<Arc<Message>>,
+    /// The run that it is busy with.
+    pub(crate) busy: Option<RunId>,
+}
+
+impl Sessions {
+    pub(crate) fn new(most: usize) -> Self {
+        Self {
+            most,
+            known: Mutex::default(),
+        }
+    }
+
+    /// Forgets what was read of a session: one of its runs goes on after it was over.
+    pub(crate) fn forget(&self, session: &SessionId) {
+        let mut all = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        all.remove(session);
+    }
+
+    /// Reads what happened since it was last looked at. `but` is a run that is about to go on itself.
+    pub(crate) async fn look(
+        &self,
+        engine: &Engine,
+        session: &SessionId,
+        but: RunId,
+    ) -> Result<Found, Error> {
+        let mut known = {
+            let all = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+            all.get(session).cloned().unwrap_or_default()
+        };
+        let last = known.runs.back().map(|it| it.0);
+        let mut busy = None;
+        let mut fresh = Vec::new();
+        let filter = RunFilter::OfSession(session.clone());
+        let mut before = None;
+        'pages: loop {
+            let rows = engine
+                .store()
+                .runs(engine.tenant(), &filter, before, PAGE)
+                .await?;
+            let full = rows.len() == PAGE;
+            before = rows.last().map(|it| it.id);
+            for row in rows {
+                if row.alone && row.id != but {
+                    busy = Some(row.id);
+                }
+                if Some(row.id) == last || fresh.len() >= self.most {
+                    break 'pages;
+                }
+                if is_over(&row) && row.id != but {
+                    fresh.push(row);
+                }
+            }
+            if !full {
+                break;
+            }
+        }
+        for row in fresh.into_iter().rev() {
+            let mut run = Stored::of(row)?;
+            run.read(engine).await?;
+            known.runs.push_back((run.id, run.transcript.remembered().into()));
+        }
+        while known.runs.len() > self.most {
+            known.runs.pop_front();
+        }
+        let messages = known.runs.iter().flat_map(|(_, it)| it.iter().cloned()).collect();
+        let mut all = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if all.len() >= MOST_SESSIONS {
+            all.clear();
+        }
+        all.insert(session.clone(), known);
+        Ok(Found { messages, busy })
+    }
+}
+
+/// Whether a run will not change any more.
+fn is_over(row: &RunRow) -> bool {
+    row.agent.is_some() && Status::read(&row.status).is_some_and(|it| !it.is_open())
+}
