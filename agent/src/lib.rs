@@ -15,6 +15,7 @@ mod drive;
 mod error;
 mod event;
 pub mod feedback;
+pub mod guardrail;
 pub mod hook;
 pub mod message;
 pub mod model;
