@@ -6,7 +6,7 @@
 
 use crate::agent::Agent;
 use crate::error::Error;
-use crate::event::EventKind;
+use crate::event::{EventKind, RunEvent};
 use crate::hook::{Hooked, Place, Seen};
 use crate::stored::{Safe, Stored, events};
 
@@ -18,22 +18,14 @@ impl Agent {
         }
         let engine = &self.0.engine;
         let happened = events(engine, run.id, 0, run.state.events).await?;
-        let hooks = &self.0.hooks;
         let mut left = Vec::new();
-        for name in std::mem::take(&mut run.state.after) {
-            let mut seen = true;
-            for (places, all) in [
-                (&[Place::Input][..], &hooks.pre),
-                (&[Place::Output][..], &hooks.post),
-                (&[Place::Arguments, Place::Result][..], &hooks.tool),
-            ] {
-                for hooked in all.iter().filter(|it| it.is_background() && it.name() == name) {
-                    seen &= shown(hooked, places, &run, &happened).await;
+        for (kind, hooks) in self.0.hooks.kinds() {
+            // Those that this program does not have any more are not waited for.
+            for hooked in hooks.iter().filter(|it| it.is_background()) {
+                let name = format!("{kind} {}", hooked.name());
+                if run.state.after.contains(&name) && !shown(hooked, kind, &run, &happened).await {
+                    left.push(name);
                 }
-            }
-            // One that this program does not have any more is not waited for.
-            if !seen {
-                left.push(name);
             }
         }
         run.state.tries = if left.is_empty() {
@@ -49,12 +41,17 @@ impl Agent {
 }
 
 /// Shows one hook what it looks at. Whether it could look at all of it.
-async fn shown(hooked: &Hooked, places: &[Place], run: &Stored, happened: &[crate::event::RunEvent]) -> bool {
+async fn shown(hooked: &Hooked, kind: &str, run: &Stored, happened: &[RunEvent]) -> bool {
+    let places: &[Place] = match kind {
+        "pre" => &[Place::Input],
+        "post" => &[Place::Output],
+        _ => &[Place::Arguments, Place::Result],
+    };
     let mut tools = std::collections::HashMap::new();
     for event in happened {
-        if let EventKind::Said { said, plans, .. } = &event.kind {
-            for (call, plan) in said.calls.iter().zip(plans) {
-                let arguments = plan.arguments.clone().unwrap_or_else(|| call.arguments.clone());
+        if let EventKind::Said { said, .. } = &event.kind {
+            for call in &said.calls {
+                let arguments = call.arguments.clone();
                 tools.insert(call.id.clone(), (call.name.clone(), arguments));
             }
         }

@@ -120,14 +120,20 @@ pub(crate) struct Hooks {
 }
 
 impl Hooks {
-    /// The names of those that run after the answer.
+    /// Each kind, by the word that stands before the names of its background hooks where they are stored.
+    pub(crate) const fn kinds(&self) -> [(&'static str, &Vec<Hooked>); 3] {
+        [("pre", &self.pre), ("post", &self.post), ("tool", &self.tool)]
+    }
+
+    /// Those that run after the answer, as they are stored.
     pub(crate) fn after(&self) -> Vec<String> {
-        [&self.pre, &self.post, &self.tool]
-            .into_iter()
-            .flatten()
-            .filter(|it| it.is_background())
-            .map(|it| it.name().to_owned())
-            .collect()
+        let mut names = Vec::new();
+        for (kind, hooks) in self.kinds() {
+            for hooked in hooks.iter().filter(|it| it.is_background()) {
+                names.push(format!("{kind} {}", hooked.name()));
+            }
+        }
+        names
     }
 }
 

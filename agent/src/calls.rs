@@ -7,7 +7,7 @@ use countersign::{Called, Engine, Error as EngineError, Tier};
 use serde_json::{Map, Value, json};
 use tokio::task::JoinSet;
 
-use crate::drive::{Driver, Halt, Led};
+use crate::drive::{Driver, Halt, Led, Proposal};
 use crate::error::Error;
 use crate::event::{EventKind, Plan};
 use crate::hook::Place;
@@ -21,55 +21,55 @@ const UNKNOWN: &str =
     "the process that ran it ended before it could say how it went; it may or may not have acted";
 
 impl Driver {
-    /// Says what becomes of a call, before anything is called. Gives the arguments that it is called with, and
-    /// takes from `call` what must not be stored.
-    pub(crate) async fn plan(&mut self, call: &mut ToolCall) -> Led<(Plan, String)> {
+    /// Says what becomes of a call, before anything is called. Leaves in `call` what is stored of it.
+    pub(crate) async fn plan(&mut self, call: &mut ToolCall) -> Led<(Plan, Proposal)> {
         let agent = self.agent.clone();
         let engine = &agent.0.engine;
         let mut plan = Plan::new(engine.new_call_id());
-        let offered = agent.0.offered.iter().any(|it| it.name() == call.name);
-        if !offered {
+        let mut proposal = Proposal {
+            arguments: call.arguments.clone(),
+            original: None,
+        };
+        if !agent.0.offered.iter().any(|it| it.name() == call.name) {
             plan.refused = Some(refused(&format!("there is no tool `{}`", call.name)));
-            return Ok((plan, String::new()));
+            return Ok((plan, proposal));
         }
-        let entry = engine.registry().get(&call.name);
         if agent.0.children.contains_key(&call.name) {
             plan.child = Some(engine.new_run_id());
         }
-        let mut arguments = call.arguments.clone();
+        let entry = engine.registry().get(&call.name);
         if let Some(entry) = entry
-            && let Ok(Value::Object(mut given)) = serde_json::from_str(&arguments)
+            && let Ok(Value::Object(mut given)) = serde_json::from_str(&proposal.arguments)
         {
             plan.dropped = drop_hidden(&mut given, entry.descriptor());
             if !plan.dropped.is_empty() {
-                arguments = Value::Object(given).to_string();
+                proposal.arguments = Value::Object(given).to_string();
             }
         }
-        let hooks = agent.0.hooks.tool.clone();
+        let arguments = proposal.arguments.clone();
         match self
-            .hooked(&hooks, Place::Arguments, Some(&call.name), arguments.clone())
+            .hooked(&agent.0.hooks.tool, Place::Arguments, Some(&call.name), arguments)
             .await?
         {
             Ok((text, rewritten_by)) => {
-                arguments = text;
+                proposal.arguments = text;
+                proposal.original = (!rewritten_by.is_empty()).then(|| call.arguments.clone());
                 plan.rewritten_by = rewritten_by;
             }
             Err(blocked) => {
                 let why = format!("`{}` blocked the arguments: {}", blocked.by, blocked.reason);
                 plan.refused = Some(refused(&why));
                 call.arguments = json!({"blocked": blocked.shown()}).to_string();
-                return Ok((plan, String::new()));
+                return Ok((plan, proposal));
             }
         }
+        call.arguments.clone_from(&proposal.arguments);
         let secrets: Vec<&str> = entry.map_or_else(Vec::new, |it| {
             let all = it.descriptor().parameters.iter();
             all.filter(|it| it.secret).map(|it| it.name.as_str()).collect()
         });
         plan.secret = masked(&mut call.arguments, &secrets);
-        let mut shown = arguments.clone();
-        plan.secret |= masked(&mut shown, &secrets);
-        plan.arguments = (shown != call.arguments).then_some(shown);
-        Ok((plan, arguments))
+        Ok((plan, proposal))
     }
 
     /// Makes the calls of the open turn that can be made, and takes what came of the others. Gives the run if it
@@ -87,12 +87,12 @@ impl Driver {
         let mut stop = None;
         // People are asked first: they take longest.
         for (place, slot) in slots.iter().enumerate().filter(|(_, it)| it.result.is_none()) {
-            let arguments = real.as_ref().and_then(|it| it.get(place)).map(String::as_str);
+            let proposal = real.as_ref().and_then(|it| it.get(place));
             if let Some(refused) = &slot.plan.refused {
                 found.push((place, refused.clone()));
             } else if slot.plan.child.is_some() {
             } else if self.agent.0.engine.tier(&slot.call.name) == Some(Tier::Gated) {
-                match self.gated(slot, arguments).await? {
+                match self.gated(slot, proposal).await? {
                     Made::Closed(outcome) => {
                         if let Outcome::Rejected {
                             by,
@@ -108,7 +108,7 @@ impl Driver {
                     Made::Waits => {}
                 }
             } else {
-                in_place.push((place, slot, arguments));
+                in_place.push((place, slot, proposal));
             }
         }
         found.extend(self.in_place(in_place).await?);
@@ -156,7 +156,7 @@ impl Driver {
     }
 
     /// Opens a gated call, or looks at the one that was opened.
-    async fn gated(&mut self, slot: &Slot, arguments: Option<&str>) -> Led<Made> {
+    async fn gated(&mut self, slot: &Slot, proposal: Option<&Proposal>) -> Led<Made> {
         let engine = self.agent.0.engine.clone();
         let id = slot.plan.call;
         let stored = match engine.desk().call(id).await {
@@ -166,20 +166,25 @@ impl Driver {
         };
         let call = match stored {
             Some(call) => call,
-            None if arguments.is_none() && slot.plan.secret => {
+            None if proposal.is_none() && slot.plan.secret => {
                 let why = "it was not proposed, and its secret arguments were not stored; propose it again";
                 return Ok(Made::Answered(refused(why)));
             }
             None => {
-                let text = arguments.unwrap_or_else(|| slot.arguments());
+                let text = proposal.map_or(&slot.call.arguments, |it| &it.arguments);
                 let through = self.agent.0.identity.clone();
                 let by = self.by.clone();
-                let mut proposal = engine.call(&slot.call.name, text).by(&by).through(&through);
-                proposal = proposal.run(self.run.id).id(id);
+                let mut call = engine
+                    .call(&slot.call.name, text.as_str())
+                    .by(&by)
+                    .through(&through);
+                call = call.run(self.run.id).id(id);
                 if !slot.plan.rewritten_by.is_empty() {
-                    proposal = proposal.proposed(&slot.call.arguments);
+                    // What the model wrote is not stored where a hook has changed it. Nothing is no less true: it is
+                    // not what is called, and nothing remembered covers it.
+                    call = call.proposed(proposal.and_then(|it| it.original.as_deref()).unwrap_or("{}"));
                 }
-                match self.alive(proposal.into_future()).await? {
+                match self.alive(call.into_future()).await? {
                     Ok(Called::Done(outcome)) => return Ok(Made::Closed(outcome)),
                     Ok(Called::Waiting(waiting)) => waiting.call().clone(),
                     Err(error) => return said(error).map(Made::Answered),
@@ -197,18 +202,18 @@ impl Driver {
     }
 
     /// Runs what nobody is asked about, all at once.
-    async fn in_place(&mut self, slots: Vec<(usize, &Slot, Option<&str>)>) -> Led<Vec<(usize, String)>> {
+    async fn in_place(&mut self, slots: Vec<(usize, &Slot, Option<&Proposal>)>) -> Led<Vec<(usize, String)>> {
         let engine = self.agent.0.engine.clone();
         let mut found = Vec::new();
         let mut running = JoinSet::new();
         let many = slots.len() > 1;
-        for (place, slot, arguments) in slots {
-            if arguments.is_none() && !may_repeat(&engine, &slot.call.name) {
+        for (place, slot, proposal) in slots {
+            if proposal.is_none() && !may_repeat(&engine, &slot.call.name) {
                 let content = json!({"status": "unknown", "error": UNKNOWN, "effect": "unknown"});
                 found.push((place, content.to_string()));
                 continue;
             }
-            if arguments.is_none() && slot.plan.secret {
+            if proposal.is_none() && slot.plan.secret {
                 let why = "its secret arguments were not stored; propose it again";
                 found.push((place, refused(why)));
                 continue;
@@ -216,7 +221,7 @@ impl Driver {
             let task = InPlace {
                 engine: engine.clone(),
                 name: slot.call.name.clone(),
-                arguments: arguments.unwrap_or_else(|| slot.arguments()).to_owned(),
+                arguments: proposal.map_or(&slot.call.arguments, |it| &it.arguments).clone(),
                 by: self.by.clone(),
                 through: self.agent.0.identity.clone(),
                 id: slot.plan.call,
@@ -251,7 +256,7 @@ impl Driver {
                 slot.call.name
             ))));
         };
-        let Ok(Asked { input }) = serde_json::from_str(slot.arguments()) else {
+        let Ok(Asked { input }) = serde_json::from_str(&slot.call.arguments) else {
             return Ok(Some(refused(
                 "expected {\"input\": \"what it is to do, in words\"}",
             )));
@@ -349,6 +354,8 @@ fn said(error: EngineError) -> Led<String> {
         error @ (EngineError::UnknownTool { .. } | EngineError::TooManyPending { .. }) => {
             Ok(refused(&error.to_string()))
         }
+        // Somebody stops the run, or has taken it up.
+        EngineError::RunNotLed { .. } => Err(Halt::Lost),
         error => Err(Halt::Error(error.into())),
     }
 }

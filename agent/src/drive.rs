@@ -10,8 +10,10 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use countersign::Identity;
+use countersign::trace::TARGET;
+use countersign::{Identity, SessionId};
 use tokio::sync::mpsc::UnboundedSender;
+use tracing::Instrument as _;
 
 use crate::agent::Agent;
 use crate::error::Error;
@@ -41,6 +43,13 @@ impl<E: Into<Error>> From<E> for Halt {
 
 pub(crate) type Led<T> = Result<T, Halt>;
 
+/// What a call is made with, where this process has heard the model propose it.
+pub(crate) struct Proposal {
+    pub(crate) arguments: String,
+    /// What the model wrote, where a hook has changed it.
+    pub(crate) original: Option<String>,
+}
+
 /// One process that leads one run.
 pub(crate) struct Driver {
     pub(crate) agent: Agent,
@@ -53,7 +62,7 @@ pub(crate) struct Driver {
     pub(crate) tell: Option<UnboundedSender<RunEvent>>,
     /// Arguments that are not stored, by the place of their call in the open turn. None of a turn that another
     /// process has begun.
-    pub(crate) fresh: Option<Vec<String>>,
+    pub(crate) fresh: Option<Vec<Proposal>>,
     pub(crate) since: Instant,
 }
 
@@ -72,6 +81,22 @@ impl Driver {
 
     /// Leads it until it is over or waits.
     pub(crate) async fn lead(&mut self) -> Led<Run> {
+        let name = self.agent.name();
+        // After the semantic conventions of OpenTelemetry for generative AI.
+        let span = tracing::info_span!(
+            target: TARGET,
+            "invoke_agent",
+            otel.name = format!("invoke_agent {name}"),
+            otel.kind = "internal",
+            gen_ai.operation.name = "invoke_agent",
+            gen_ai.agent.name = name,
+            gen_ai.conversation.id = self.run.session.as_ref().map(SessionId::as_str),
+            countersign.run.id = %self.run.id,
+        );
+        self.led_on().instrument(span).await
+    }
+
+    async fn led_on(&mut self) -> Led<Run> {
         loop {
             if !self.run.status.is_open() {
                 return Ok(Run::of(&self.run, &[]));
@@ -187,13 +212,36 @@ impl Driver {
             Some(_) => Deltas::to(&mut listen),
             None => Deltas::nobody(),
         };
+        let model = agent.model_name();
+        let span = tracing::info_span!(
+            target: TARGET,
+            "chat",
+            otel.name = format!("chat {model}"),
+            otel.kind = "client",
+            otel.status_code = tracing::field::Empty,
+            gen_ai.operation.name = "chat",
+            gen_ai.request.model = model,
+            gen_ai.usage.input_tokens = tracing::field::Empty,
+            gen_ai.usage.output_tokens = tracing::field::Empty,
+            countersign.run.id = %self.run.id,
+        );
         let asked = tokio::time::timeout(left, agent.0.model.chat(request, deltas));
-        Ok(match self.alive(asked).await? {
+        let reply = match self.alive(asked.instrument(span.clone())).await? {
             Ok(reply) => reply,
             Err(_) => Err(ModelError::new(format!(
                 "it did not answer within the {left:?} that the run had left"
             ))),
-        })
+        };
+        match &reply {
+            Ok(reply) => {
+                span.record("gen_ai.usage.input_tokens", reply.usage.input_tokens);
+                span.record("gen_ai.usage.output_tokens", reply.usage.output_tokens);
+            }
+            Err(_) => {
+                span.record("otel.status_code", "ERROR");
+            }
+        }
+        Ok(reply)
     }
 
     /// How long it was led.
@@ -231,9 +279,9 @@ impl Driver {
         let mut plans = Vec::with_capacity(said.calls.len());
         let mut real = Vec::with_capacity(said.calls.len());
         for call in &mut said.calls {
-            let (plan, arguments) = self.plan(call).await?;
+            let (plan, proposal) = self.plan(call).await?;
             plans.push(plan);
-            real.push(arguments);
+            real.push(proposal);
         }
         self.run.happened(EventKind::Said { said, plans, usage });
         self.commit(Safe::Process).await?;

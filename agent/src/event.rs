@@ -59,7 +59,8 @@ pub enum EventKind {
     },
     /// The model has said something; the calls that it proposes come next.
     Said {
-        /// Its words and calls, as it will get them back.
+        /// Its words and calls, as it will get them back: with the arguments that are proposed, after hooks have changed
+        /// them and without secrets.
         said: Assistant,
         /// What becomes of each of its calls, in their order.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -140,9 +141,6 @@ pub struct Plan {
     /// The run of the agent that is asked in place of a tool.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub child: Option<RunId>,
-    /// The arguments as they are proposed, where hooks or the tool's own rules have changed what the model wrote.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub arguments: Option<String>,
     /// Fields that only a person is asked for, which the model tried to fill; they were dropped.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub dropped: Vec<String>,
@@ -163,7 +161,6 @@ impl Plan {
         Self {
             call,
             child: None,
-            arguments: None,
             dropped: Vec::new(),
             rewritten_by: Vec::new(),
             secret: false,

@@ -10,9 +10,12 @@
 mod after;
 mod agent;
 mod calls;
+pub mod control;
 mod drive;
 mod error;
 mod event;
+pub mod feedback;
+pub mod guardrail;
 pub mod hook;
 pub mod message;
 pub mod model;
@@ -23,10 +26,13 @@ mod start;
 mod stored;
 mod transcript;
 mod worker;
+mod wrong;
 
 pub use agent::{Agent, AgentBuilder, LEASE, Limits};
+pub use control::UserControlFlowTools;
 pub use error::Error;
 pub use event::{EventKind, Plan, RunEvent};
+pub use feedback::UserFeedbackTools;
 pub use hook::{Hook, HookError, Hooked, OnError, Place, Seen, Verdict};
 pub use message::{Assistant, Message, ToolCall, ToolResult};
 pub use model::{Deltas, ModelError, ModelProvider, Offered, Reply, Request, Usage};

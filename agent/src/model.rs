@@ -1,5 +1,12 @@
 //! What a model is asked, and what it says.
+//!
+//! [`ModelProvider`] is the one trait. [`ScriptedModel`] says what it was told to, [`ReplayModel`] what a real
+//! model once said to [`RecordingModel`]. With the feature `genai`, `GenAi` asks real models of `OpenAI`,
+//! Anthropic, Gemini, Ollama and whatever speaks like `OpenAI`, and `from_env` picks one by the environment.
 
+#[cfg(feature = "genai")]
+mod genai;
+mod replay;
 mod scripted;
 
 use std::borrow::Cow;
@@ -9,7 +16,10 @@ use async_trait::async_trait;
 use countersign::schema::{Dialect, DialectError, Rendered};
 use serde::{Deserialize, Serialize};
 
+#[cfg(feature = "genai")]
+pub use self::genai::{GenAi, from_env};
 use crate::message::{Assistant, Message};
+pub use replay::{RecordingError, RecordingModel, ReplayModel};
 pub use scripted::{Heard, ScriptedModel, Step};
 
 /// A model behind one method: asked with a whole conversation, it says what comes next.

@@ -1,5 +1,6 @@
 //! A run as its caller sees it.
 
+use countersign::store::RunRow;
 use countersign::{Call, CallId, Engine, Refusal, Requirement, RequirementId, RunId, SessionId};
 
 use crate::model::Usage;
@@ -118,6 +119,19 @@ impl Run {
             requirements: calls.iter().flat_map(Call::requirements).collect(),
             refusals: Vec::new(),
         }
+    }
+
+    /// The agents that led to a stored run, the outermost first and its own last; none for calls that were made
+    /// directly. For whoever lists runs and links no agents.
+    pub fn path_of(row: &RunRow) -> Vec<String> {
+        #[derive(serde::Deserialize)]
+        struct Led {
+            #[serde(default)]
+            path: Vec<String>,
+        }
+        let before = serde_json::from_str::<Led>(&row.state).map_or_else(|_| Vec::new(), |it| it.path);
+        let own = row.agent.iter().map(ToString::to_string);
+        before.into_iter().chain(own).collect()
     }
 
     /// Which run.

@@ -1,6 +1,6 @@
 //! What earlier runs of a session leave for later ones.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use countersign::store::{RunFilter, RunRow};
@@ -12,7 +12,7 @@ use crate::run::Status;
 use crate::stored::Stored;
 
 /// How many runs one look at the store takes.
-const PAGE: usize = 4;
+const PAGE: usize = 8;
 /// How many sessions are kept in memory.
 const MOST_SESSIONS: usize = 256;
 
@@ -44,7 +44,7 @@ pub(crate) struct Sessions {
 /// The runs of a session that are over, the oldest first.
 #[derive(Clone, Default)]
 struct Known {
-    runs: VecDeque<(RunId, Arc<[Arc<Message>]>)>,
+    runs: BTreeMap<RunId, Arc<[Arc<Message>]>>,
 }
 
 /// A session as a new run finds it.
@@ -81,12 +81,18 @@ impl Sessions {
             let all = self.known.lock().unwrap_or_else(PoisonError::into_inner);
             all.get(session).cloned().unwrap_or_default()
         };
-        let last = known.runs.back().map(|it| it.0);
         let mut busy = None;
-        let mut fresh = Vec::new();
+        // What was let go of because there was too much of it is not read again.
+        let full_from = known
+            .runs
+            .keys()
+            .next()
+            .copied()
+            .filter(|_| known.runs.len() >= self.most);
+        let (mut fresh, mut reached) = (Vec::new(), false);
         let filter = RunFilter::OfSession(session.clone());
         let mut before = None;
-        'pages: loop {
+        loop {
             let rows = engine
                 .store()
                 .runs(engine.tenant(), &filter, before, PAGE)
@@ -97,26 +103,31 @@ impl Sessions {
                 if row.alone && row.id != but {
                     busy = Some(row.id);
                 }
-                if Some(row.id) == last || fresh.len() >= self.most {
-                    break 'pages;
-                }
-                if is_over(&row) && row.id != but {
+                if known.runs.contains_key(&row.id) {
+                    reached = true;
+                } else if is_over(&row)
+                    && row.id != but
+                    && full_from.is_none_or(|it| row.id > it)
+                    && fresh.len() < self.most
+                {
                     fresh.push(row);
                 }
             }
-            if !full {
+            // A page is looked through to its end: the clocks of several machines may differ a little, and what
+            // happened last need not be what has the highest id.
+            if !full || reached || fresh.len() >= self.most {
                 break;
             }
         }
-        for row in fresh.into_iter().rev() {
+        for row in fresh {
             let mut run = Stored::of(row)?;
             run.read(engine).await?;
-            known.runs.push_back((run.id, run.transcript.remembered().into()));
+            known.runs.insert(run.id, run.transcript.remembered().into());
         }
         while known.runs.len() > self.most {
-            known.runs.pop_front();
+            known.runs.pop_first();
         }
-        let messages = known.runs.iter().flat_map(|(_, it)| it.iter().cloned()).collect();
+        let messages = known.runs.values().flat_map(|it| it.iter().cloned()).collect();
         let mut all = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if all.len() >= MOST_SESSIONS {
             all.clear();

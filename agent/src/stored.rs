@@ -232,6 +232,12 @@ impl Stored {
                 expected: self.version,
                 events: rows,
             }),
+            // An agent is asked while the one that asks is led; not by one that was stopped.
+            assumed_run: self
+                .state
+                .parent
+                .filter(|_| self.version.is_none())
+                .map(|it| (it, Status::Running.as_str().to_owned())),
             durability: match safe {
                 Safe::Process => Durability::Process,
                 Safe::Disk => Durability::Disk,

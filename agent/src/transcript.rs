@@ -37,11 +37,6 @@ pub(crate) struct Slot {
 }
 
 impl Slot {
-    /// The arguments that are proposed.
-    pub(crate) fn arguments(&self) -> &str {
-        self.plan.arguments.as_deref().unwrap_or(&self.call.arguments)
-    }
-
     /// Its result, with these words for the model.
     pub(crate) fn answered(&self, content: String) -> ToolResult {
         ToolResult {

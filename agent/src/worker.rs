@@ -4,7 +4,7 @@
 //! It reads the audit log from where it stands: a record of a call is a reason to look at the run of that call, and
 //! nothing more. What is to be done is computed from what is stored. A paused run costs no task and no memory.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,7 @@ use countersign::RunId;
 use countersign::store::RunFilter;
 use serde::Deserialize;
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 
 use crate::agent::Agent;
 use crate::error::Error;
@@ -21,6 +21,8 @@ use crate::stored::Stored;
 
 /// How many entries or runs one look at the store takes.
 const PAGE: usize = 256;
+/// How many runs one worker leads at once.
+const MOST_AT_ONCE: usize = 64;
 /// How long the worker waits for a commit before it looks itself.
 const POLL: Duration = Duration::from_millis(250);
 /// How often everything that is open is looked at, for what no record tells of.
@@ -41,32 +43,37 @@ struct Record {
 
 impl Agent {
     pub(crate) fn start_worker(&self) {
-        let (stop, stopped) = watch::channel(false);
+        let (stop, mut stopped) = watch::channel(false);
         let weak = std::sync::Arc::downgrade(&self.0);
         let engine = self.0.engine.clone();
         let task = tokio::spawn(async move {
-            let mut seen = Seen::default();
+            let (mut seen, mut busy) = (Seen::default(), Busy::default());
+            let mut again = None;
             while !*stopped.borrow() {
                 // The worker ends with the last clone of its agent.
                 let Some(inner) = weak.upgrade() else { return };
                 let agent = Self(inner);
                 let mut changes = engine.changes();
                 // What fails now is looked at again.
-                let _ = agent.look(&mut seen).await;
-                drop(agent);
-                let mut stopped = stopped.clone();
-                tokio::select! {
-                    _ = stopped.wait_for(|it| *it) => return,
-                    () = seen.wait(&engine, &mut changes) => {}
+                let found = agent.found(&mut seen).await.unwrap_or_default();
+                for run in found.into_iter().chain(again) {
+                    busy.lead(&agent, run).await;
                 }
+                drop(agent);
+                again = tokio::select! {
+                    _ = stopped.wait_for(|it| *it) => None,
+                    it = busy.done() => it,
+                    () = seen.wait(&engine, &mut changes) => None,
+                };
             }
+            while busy.tasks.join_next().await.is_some() {}
         });
         let mut worker = self.0.worker.lock().unwrap_or_else(PoisonError::into_inner);
         *worker = Some(Running { stop, task });
     }
 
-    /// Ends the worker, then runs the background hooks that are due. Runs that are being led in this process are
-    /// led to their next stop by whoever awaits them.
+    /// Ends the worker after it has led what it leads to the next stop, then runs the background hooks that are due.
+    /// Put a time limit around it: a model may take long. What is cut off is taken up by the next worker.
     pub async fn stop(&self) -> Result<(), Error> {
         let running = self
             .0
@@ -78,16 +85,23 @@ impl Agent {
             let _ = stop.send(true);
             let _ = task.await;
         }
-        self.due().await
+        for run in self.due().await? {
+            self.go_on(run).await?;
+        }
+        Ok(())
     }
 
     /// One look at everything that is open: what can go on, goes on. For programs without a background worker, and
     /// for tests.
     pub async fn work(&self) -> Result<(), Error> {
-        self.look(&mut Seen::default()).await
+        for run in self.found(&mut Seen::default()).await? {
+            self.go_on(run).await?;
+        }
+        Ok(())
     }
 
-    async fn look(&self, seen: &mut Seen) -> Result<(), Error> {
+    /// The runs for which there may be something to do.
+    async fn found(&self, seen: &mut Seen) -> Result<BTreeSet<RunId>, Error> {
         let engine = &self.0.engine;
         let head = engine.store().head(engine.tenant()).await?.size();
         let mut runs = BTreeSet::new();
@@ -123,10 +137,8 @@ impl Agent {
             runs.extend(told.filter_map(|it| it.run));
         }
         seen.log = Some(from);
-        for run in runs {
-            self.go_on(run).await?;
-        }
-        self.due().await
+        runs.extend(self.due().await?);
+        Ok(runs)
     }
 
     /// Whether runs of that agent are led by this one, or by one that it may ask.
@@ -135,16 +147,12 @@ impl Agent {
     }
 
     /// Runs of which it is time, whatever happened.
-    async fn due(&self) -> Result<(), Error> {
+    async fn due(&self) -> Result<Vec<RunId>, Error> {
         let engine = &self.0.engine;
         let due = RunFilter::Due(engine.now());
         let rows = engine.store().runs(engine.tenant(), &due, None, PAGE).await?;
-        for row in rows {
-            if self.leads(row.agent.as_ref()) {
-                self.go_on(row.id).await?;
-            }
-        }
-        Ok(())
+        let ours = rows.into_iter().filter(|it| self.leads(it.agent.as_ref()));
+        Ok(ours.map(|it| it.id).collect())
     }
 
     /// Whatever can be done for a run now; then for the one that asked it.
@@ -181,6 +189,54 @@ impl Agent {
         match Stored::load(&self.0.engine, id).await? {
             Some(run) if !run.status.is_open() => self.after(run).await,
             _ => Ok(()),
+        }
+    }
+}
+
+/// The runs that a worker leads at this moment, each in a task of its own: a model may take long.
+#[derive(Default)]
+struct Busy {
+    tasks: JoinSet<RunId>,
+    /// Whether something was told of them since.
+    runs: HashMap<RunId, bool>,
+}
+
+impl Busy {
+    /// Leads a run on; later, if it is being led.
+    async fn lead(&mut self, agent: &Agent, id: RunId) {
+        if let Some(again) = self.runs.get_mut(&id) {
+            *again = true;
+            return;
+        }
+        while self.tasks.len() >= MOST_AT_ONCE {
+            if let Some(again) = self.done().await {
+                self.spawn(agent, again);
+            }
+        }
+        self.spawn(agent, id);
+    }
+
+    fn spawn(&mut self, agent: &Agent, id: RunId) {
+        self.runs.insert(id, false);
+        let agent = agent.clone();
+        self.tasks.spawn(async move {
+            // What fails now is looked at again.
+            let _ = agent.go_on(id).await;
+            id
+        });
+    }
+
+    /// Until one of them is done; never, if there is none. Gives it if it is to be led again at once.
+    async fn done(&mut self) -> Option<RunId> {
+        match self.tasks.join_next().await {
+            None => std::future::pending().await,
+            Some(Ok(id)) => self.runs.remove(&id).filter(|again| *again).map(|_| id),
+            // What tools and hooks panic with is caught where it happens. After anything else nobody can say which
+            // run it was; all that is open is looked at again in time.
+            Some(Err(_)) => {
+                self.runs.clear();
+                None
+            }
         }
     }
 }

@@ -14,7 +14,7 @@ use countersign::{ActorId, CallId, GrantId, RequirementId, RunId};
     about = "Tools whose dangerous calls wait for the right people.",
     disable_help_subcommand = true,
     after_help = "Exit codes: 0 done, 10 waiting, 11 running, 20 closed without running, 21 refused,\n\
-                  22 abandoned (it may have run), 23 the tool failed, 1 error, 2 usage."
+                  22 abandoned (it may have run), 23 the tool or the run failed, 1 error, 2 usage."
 )]
 pub(crate) struct Cli {
     /// Where everything is kept; the store is DIR/countersign.db
@@ -37,17 +37,19 @@ pub(crate) enum Command {
     Tools(ToolsArgs),
     /// Propose a call of a tool
     Call(CallArgs),
+    /// Talk to an agent
+    Chat(ChatArgs),
     /// List what somebody can decide now
     Inbox(InboxArgs),
     /// List the runs, the newest first
     Runs(RunsArgs),
-    /// Show a call and everything that happened to it
+    /// Show a call or a run and everything that happened to it
     Show(ShowArgs),
     /// Decide what a waiting call asks
     Decide(DecideArgs),
     /// List the confirmations that are remembered, or take one back
     Grants(GrantsArgs),
-    /// Withdraw a call
+    /// Withdraw a call, or stop the run of an agent
     Cancel(CancelArgs),
     /// Say which gates a call has and why
     Explain {
@@ -62,7 +64,7 @@ pub(crate) enum Command {
     Audit(Audit),
     /// List what ran and what waited, for how long, the newest first
     Traces(TracesArgs),
-    /// Run what is cleared, until stopped
+    /// Run what is cleared and continue what was decided, until stopped
     Worker,
     /// Play a story with every kind of gate
     Demo,
@@ -104,6 +106,42 @@ pub(crate) struct CallArgs {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct ChatArgs {
+    /// What to say; without it, a conversation on standard input
+    pub(crate) message: Option<String>,
+    /// Who speaks
+    #[arg(long = "as", value_name = "ACTOR")]
+    pub(crate) by: ActorId,
+    /// To which agent; the first of the program unless said
+    #[arg(long, value_name = "NAME")]
+    pub(crate) agent: Option<String>,
+    /// The conversation that this belongs to; a new one unless said
+    #[arg(long, value_name = "NAME")]
+    pub(crate) session: Option<String>,
+    /// Go on with this run, with what was decided in the meantime
+    #[arg(long = "continue", value_name = "RUN", conflicts_with_all = ["message", "agent", "session"])]
+    pub(crate) run: Option<RunId>,
+}
+
+/// A call or a run, by its id.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Subject {
+    Call(CallId),
+    Run(RunId),
+}
+
+impl std::str::FromStr for Subject {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text.starts_with("run_") {
+            return text.parse().map(Self::Run).map_err(|error| format!("{error}"));
+        }
+        text.parse().map(Self::Call).map_err(|error| format!("{error}"))
+    }
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct InboxArgs {
     /// Whose
     #[arg(long = "as", value_name = "ACTOR")]
@@ -128,8 +166,9 @@ pub(crate) struct RunsArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct ShowArgs {
-    /// The call
-    pub(crate) call: CallId,
+    /// The call, or the run
+    #[arg(value_name = "CALL|RUN")]
+    pub(crate) what: Subject,
     /// Issue a token with which the result of this call can be reported; for actors with the role
     /// `reporter`
     #[arg(long, requires = "by")]
@@ -141,8 +180,9 @@ pub(crate) struct ShowArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct CancelArgs {
-    /// The call
-    pub(crate) call: CallId,
+    /// The call, or the run of an agent
+    #[arg(value_name = "CALL|RUN")]
+    pub(crate) what: Subject,
     /// Who withdraws it: its requester or an operator
     #[arg(long = "as", value_name = "ACTOR")]
     pub(crate) by: ActorId,

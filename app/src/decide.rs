@@ -1,6 +1,6 @@
 //! `decide` and `cancel`: carry what somebody says to the desk.
 
-use countersign::{Answer, Call, Code, Decided, Decision, Remember, RequirementId, Verdict};
+use countersign::{Answer, Call, CallId, Code, Decided, Decision, Remember, RequirementId, Verdict};
 use serde_json::Value;
 
 use crate::cli::{CancelArgs, DecideArgs, Verb, Which};
@@ -47,9 +47,9 @@ pub(crate) async fn decide(session: &Session, args: DecideArgs) -> Result<Reply,
 }
 
 /// Withdraws a call.
-pub(crate) async fn cancel(session: &Session, args: CancelArgs) -> Result<Reply, Failure> {
+pub(crate) async fn cancel(session: &Session, call: CallId, args: CancelArgs) -> Result<Reply, Failure> {
     let by = session.identity(&args.by);
-    let Decided { answer, call } = session.engine.desk().cancel(args.call, &by, args.reason).await?;
+    let Decided { answer, call } = session.engine.desk().cancel(call, &by, args.reason).await?;
     match (answer, call) {
         (Answer::Refused(refusal), _) => Ok(Reply::refused(&refusal)),
         (Answer::Accepted | Answer::Repeated, Some(call)) => session.reply(&call, None).await,

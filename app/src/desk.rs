@@ -3,35 +3,15 @@
 //! It says nothing that the commands could not: every answer goes through `call` and `decide`, as whoever
 //! is named at that moment. It leaves on `q`, at the end of the input and on Ctrl-C; what waits then, waits.
 
-use countersign::core::grant::Span;
-use countersign::{ActorId, Call, CallId, Descriptor, Phase, Requirement, RequirementKind};
+use countersign::{ActorId, Call, CallId, Phase, Requirement};
 use serde_json::{Map, Value};
 
-use crate::cli::{CallArgs, DecideArgs, InboxArgs, RunsArgs, ShowArgs, Verb};
+use crate::cli::{CallArgs, ChatArgs, InboxArgs, RunsArgs, ShowArgs, Subject};
 use crate::failure::Failure;
 use crate::people::People;
-use crate::prompt::{Field, Left, Prompt};
-use crate::reply::head;
+use crate::prompt::{Prompt, Stop};
 use crate::session::Session;
-use crate::{Effects, call, decide, lists, print, requirement, show, text, tools};
-
-/// Why the desk stops: the person left, or something failed.
-enum Stop {
-    Left,
-    Failed(Failure),
-}
-
-impl From<Failure> for Stop {
-    fn from(failure: Failure) -> Self {
-        Self::Failed(failure)
-    }
-}
-
-impl From<Left> for Stop {
-    fn from(_: Left) -> Self {
-        Self::Left
-    }
-}
+use crate::{Effects, asking, call, chat, decide, lists, print, requirement, runs, show, text, tools};
 
 /// Serves whoever sits at the terminal until they leave.
 pub(crate) async fn sit(session: &Session, effects: Option<&Effects>) -> Result<u8, Failure> {
@@ -85,6 +65,16 @@ impl Desk<'_> {
             match said.as_str() {
                 "" => {}
                 "q" => return Ok(()),
+                "t" if !self.session.agents.is_empty() => {
+                    let args = ChatArgs {
+                        message: None,
+                        by: self.by.clone(),
+                        agent: None,
+                        session: None,
+                        run: None,
+                    };
+                    chat::talk(self.session, args, &mut self.prompt).await?;
+                }
                 "w" => self.by = self.who(&people, "You are", None).await?,
                 "i" => {
                     let args = InboxArgs {
@@ -99,7 +89,7 @@ impl Desk<'_> {
                         after: None,
                         limit: 20,
                     };
-                    print(&format!("\n{}", lists::runs(self.session, args).await?.text))?;
+                    print(&format!("\n{}", runs::list(self.session, args).await?.text))?;
                 }
                 said => {
                     let number = said
@@ -133,8 +123,12 @@ impl Desk<'_> {
                 tools::gates(tier, &descriptor.gates).join("; "),
             ]);
         }
+        let talk = match self.session.agents.first() {
+            Some(agent) => format!("   t  talk to {}\n", agent.name()),
+            None => String::new(),
+        };
         let others = "   i  inbox    r  runs    w  be somebody else    q  leave    or the id of a call";
-        format!("\n{}\n{others}\n\n", text::table(&rows))
+        format!("\n{}\n{talk}{others}\n\n", text::table(&rows))
     }
 
     /// Asks for an actor.
@@ -193,9 +187,8 @@ impl Desk<'_> {
             .iter()
             .map(|it| it.name.clone())
             .filter(|it| !hidden.contains(it));
-        let arguments = self
-            .fields(descriptor, &names.collect::<Vec<_>>(), &Map::new())
-            .await?;
+        let names: Vec<String> = names.collect();
+        let arguments = asking::fields(&mut self.prompt, descriptor, &names, &Map::new()).await?;
         let args = CallArgs {
             tool: tool.to_owned(),
             args: Value::Object(arguments).to_string(),
@@ -216,25 +209,6 @@ impl Desk<'_> {
         }
     }
 
-    /// Asks for fields, one after the other.
-    async fn fields(
-        &mut self,
-        descriptor: &Descriptor,
-        names: &[String],
-        now: &Map<String, Value>,
-    ) -> Result<Map<String, Value>, Stop> {
-        let mut values = Map::new();
-        for name in names {
-            let Some(field) = Field::of(descriptor, name) else {
-                continue;
-            };
-            if let Some(value) = self.prompt.field(&field, now.get(name)).await? {
-                values.insert(name.clone(), value);
-            }
-        }
-        Ok(values)
-    }
-
     /// Brings a waiting call on, gate after gate, until it is closed or the person turns away.
     async fn conduct(&mut self, people: &People, id: CallId) -> Result<(), Stop> {
         loop {
@@ -242,11 +216,11 @@ impl Desk<'_> {
             let call = advanced.call;
             if matches!(call.phase(), Phase::Closed { .. }) {
                 let args = ShowArgs {
-                    call: id,
+                    what: Subject::Call(id),
                     token: false,
                     by: None,
                 };
-                print(&format!("\n{}", show::show(self.session, args).await?.text))?;
+                print(&format!("\n{}", show::show(self.session, id, &args).await?.text))?;
                 self.show_effects()?;
                 return Ok(());
             }
@@ -256,7 +230,7 @@ impl Desk<'_> {
                 print(&format!("\n{}", reply.text))?;
                 return Ok(());
             }
-            print(&pause(self.session, people, &call, &requirements))?;
+            print(&asking::pause(self.session, people, &call, &requirements))?;
             let requirement = if let [one] = requirements.as_slice() {
                 one
             } else {
@@ -294,72 +268,10 @@ impl Desk<'_> {
             asked.first().cloned().unwrap_or_else(|| self.by.to_string())
         };
         let by = self.who(people, "Sign off as", Some(&likely)).await?;
-        let choices = choices(requirement.kind);
-        let words: Vec<String> = choices
-            .iter()
-            .map(|(letter, word, _)| format!("{letter} {word}"))
-            .collect();
-        let said = self
-            .prompt
-            .line(
-                &format!("{by}: {}, Enter to leave it waiting", words.join(", ")),
-                None,
-            )
-            .await?;
-        let Some((_, _, verb)) = choices
-            .iter()
-            .find(|(letter, word, _)| said == *letter || said == *word)
-        else {
+        let args = asking::decision(&mut self.prompt, self.session, by, call, requirement).await?;
+        let Some(args) = args else {
             return Ok(false);
         };
-        let mut args = DecideArgs {
-            requirement: requirement.id,
-            verb: *verb,
-            by: Some(by),
-            reason: None,
-            arguments: None,
-            values: None,
-            result: None,
-            failed: None,
-            token: None,
-            remember: None,
-            scope: Span::Run,
-            uses: None,
-            no_run: false,
-        };
-        let now = requirement.arguments.value();
-        let now = now.as_object().cloned().unwrap_or_default();
-        let descriptor = self.session.descriptor(call).await?;
-        match verb {
-            Verb::Amend => {
-                let names: Vec<String> = descriptor.parameters.iter().map(|it| it.name.clone()).collect();
-                args.arguments =
-                    Some(Value::Object(self.fields(&descriptor, &names, &now).await?).to_string());
-            }
-            Verb::Fill => {
-                let values = self.fields(&descriptor, &requirement.fields, &now).await?;
-                args.values = Some(Value::Object(values).to_string());
-            }
-            Verb::Answer | Verb::Report | Verb::Done => {
-                args.result = Some(
-                    self.prompt
-                        .json("Result (JSON, or plain text)")
-                        .await?
-                        .to_string(),
-                );
-            }
-            Verb::Confirm
-            | Verb::Approve
-            | Verb::Reject
-            | Verb::Reask
-            | Verb::Retry
-            | Verb::HandedOff
-            | Verb::Abandon => {}
-        }
-        if !matches!(verb, Verb::Confirm | Verb::Fill | Verb::Answer | Verb::Report) {
-            let reason = self.prompt.line("Reason (may be empty)", Some("")).await?;
-            args.reason = (!reason.is_empty()).then_some(reason);
-        }
         let reply = decide::decide(self.session, args).await?;
         if reply.json["status"] == "refused" {
             print(&format!("\n{}", reply.text))?;
@@ -376,48 +288,5 @@ impl Desk<'_> {
             }
             None => Ok(()),
         }
-    }
-}
-
-/// The pause: what will run, and who is asked for what.
-fn pause(session: &Session, people: &People, call: &Call, requirements: &[Requirement]) -> String {
-    let mut words = match call.phase() {
-        Phase::External { .. } => "\nWaiting for the outside system.\n\n".to_owned(),
-        Phase::InDoubt { .. } => "\nWaiting for an operator.\n\n".to_owned(),
-        _ => "\nPaused. Nothing has run.\n\n".to_owned(),
-    };
-    words.push_str(&head(session, call));
-    for (place, requirement) in requirements.iter().enumerate() {
-        words.push('\n');
-        let mark = if requirements.len() > 1 {
-            format!("{}. ", place + 1)
-        } else {
-            String::new()
-        };
-        let asked = requirement::asked(people, call, requirement);
-        words.push_str(&requirement::question(call, requirement, &asked, &mark));
-    }
-    words.push('\n');
-    words
-}
-
-/// What can be said, by letter.
-const fn choices(kind: RequirementKind) -> &'static [(&'static str, &'static str, Verb)] {
-    match kind {
-        RequirementKind::UserInput => &[("f", "fill in", Verb::Fill), ("r", "reject", Verb::Reject)],
-        RequirementKind::Confirmation => &[
-            ("c", "confirm", Verb::Confirm),
-            ("m", "amend", Verb::Amend),
-            ("a", "answer", Verb::Answer),
-            ("r", "reject", Verb::Reject),
-        ],
-        RequirementKind::Approval => &[("a", "approve", Verb::Approve), ("r", "reject", Verb::Reject)],
-        RequirementKind::External => &[("r", "report", Verb::Report)],
-        RequirementKind::InDoubt => &[
-            ("d", "done", Verb::Done),
-            ("t", "retry", Verb::Retry),
-            ("h", "handed-off", Verb::HandedOff),
-            ("x", "abandon", Verb::Abandon),
-        ],
     }
 }

@@ -25,8 +25,11 @@
 //! }
 //! ```
 
+mod agents;
+mod asking;
 mod audit;
 mod call;
+mod chat;
 mod cli;
 mod decide;
 mod desk;
@@ -40,6 +43,7 @@ mod prompt;
 mod record;
 mod reply;
 mod requirement;
+mod runs;
 mod session;
 mod show;
 mod stage;
@@ -80,6 +84,7 @@ pub struct App {
     registry: Option<Registry>,
     policy: Option<String>,
     provided: Vec<Provide>,
+    agents: Vec<agents::Make>,
     story: Option<Story>,
     effects: Option<Effects>,
     trace_content: bool,
@@ -95,6 +100,7 @@ impl App {
             registry: None,
             policy: None,
             provided: Vec::new(),
+            agents: Vec::new(),
             story: None,
             effects: None,
             trace_content: false,
@@ -228,9 +234,26 @@ impl App {
         };
         let story = self.story.take();
         let effects = self.effects.take();
-        let session = self.session(registry, data, cli.data.is_some()).await?;
+        let makes = std::mem::take(&mut self.agents);
+        let mut session = self.session(registry, data, cli.data.is_some()).await?;
+        if agents::are_needed(command.as_ref()) {
+            let works = matches!(command, Some(Some(cli::Command::Worker)));
+            session.agents = agents::built(makes, &session, works).await?;
+        }
         let code = match command {
             Some(Some(cli::Command::Worker)) => session.work(cli.json).await,
+            Some(Some(cli::Command::Chat(args))) if chat::is_conversation(&args, cli.json) => {
+                Box::pin(chat::converse(&session, args)).await
+            }
+            Some(Some(command @ cli::Command::Chat(_))) => {
+                for agent in session.agents.iter().filter(|it| it.model_name() == "scripted") {
+                    eprintln!(
+                        "note: {} follows a script; no language model is asked",
+                        agent.name()
+                    );
+                }
+                say(&Box::pin(session.run(command)).await?, cli.json)
+            }
             Some(Some(command)) => say(&session.run(command).await?, cli.json),
             Some(None) => Box::pin(desk::sit(&session, effects.as_ref())).await,
             None => match story {
@@ -238,6 +261,7 @@ impl App {
                 None => Err(Failure::usage("say what to do; `--help` lists the commands")),
             },
         };
+        let stopped = agents::stop(&session.agents).await;
         match session.engine.stop().await {
             // What was asked for is done and told. That the log could not be signed is another matter.
             Err(countersign::Error::Ledger(error)) => {
@@ -246,6 +270,7 @@ impl App {
             }
             other => other?,
         }
+        stopped?;
         code
     }
 
@@ -255,7 +280,9 @@ impl App {
         if self.guest
             && matches!(
                 command,
-                Some(Command::Call(_) | Command::Worker | Command::Demo | Command::Tools(_))
+                Some(
+                    Command::Call(_) | Command::Chat(_) | Command::Worker | Command::Demo | Command::Tools(_)
+                )
             )
         {
             return Err(Failure::usage(

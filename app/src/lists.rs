@@ -1,15 +1,16 @@
-//! `inbox`, `runs` and `audit log`: pages of `{"items": […], "next"}`.
+//! `inbox` and `audit log`: pages of `{"items": […], "next"}`.
 //!
 //! `next` is what `--after` takes for the page that follows; null on the last one.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::fmt::Write as _;
 
-use countersign::store::{RunFilter, RunRow};
-use countersign::{ActorId, Call, Canonical, Error, Phase, PoolName, Requirement, RequirementKind, ToolName};
+use countersign::{ActorId, Call, Canonical, Error, PoolName, Requirement, RequirementKind, RunId, ToolName};
+use countersign_agent::Run;
 use serde_json::{Value, json};
 
-use crate::cli::{InboxArgs, LogArgs, RunsArgs};
+use crate::cli::{InboxArgs, LogArgs};
 use crate::failure::Failure;
 use crate::record::{self, Record};
 use crate::reply::{Reply, head};
@@ -42,12 +43,14 @@ pub(crate) async fn inbox(session: &Session, args: InboxArgs) -> Result<Reply, F
         }
     }
     let groups = groups(&asked);
+    let paths = paths(session, &asked).await?;
     for (place, (requirement, call)) in asked.iter().enumerate() {
         let group = &groups[&alike(requirement, call)];
         let mut item = requirement::listed_json(requirement, session.is_stale(call));
         if let Some(fields) = item.as_object_mut() {
             let key = asked[group[0]].0.call;
             fields.insert("group".to_owned(), json!({"key": key, "count": group.len()}));
+            fields.insert("path".to_owned(), json!(paths[&requirement.run]));
         }
         items.push(item);
         // The oldest of a group is shown whole, the others by what decides them.
@@ -56,6 +59,9 @@ pub(crate) async fn inbox(session: &Session, args: InboxArgs) -> Result<Reply, F
         }
         told.push('\n');
         told.push_str(&head(session, call));
+        if let path @ [_, _, ..] = paths[&requirement.run].as_slice() {
+            let _ = writeln!(told, "\n  Asked by an agent for another: {}", path.join(" > "));
+        }
         told.push('\n');
         told.push_str(&requirement::words(session, &people, call, requirement));
         if group.len() > 1 {
@@ -73,6 +79,22 @@ pub(crate) async fn inbox(session: &Session, args: InboxArgs) -> Result<Reply, F
         );
     }
     Ok(Reply::done(json!({"items": items, "next": next}), told))
+}
+
+/// The agents that led to each of these calls, the outermost first; none for those that were made directly.
+async fn paths(
+    session: &Session,
+    asked: &[(&Requirement, Call)],
+) -> Result<HashMap<RunId, Vec<String>>, Failure> {
+    let engine = &session.engine;
+    let mut paths = HashMap::new();
+    for (requirement, _) in asked {
+        if let Entry::Vacant(path) = paths.entry(requirement.run) {
+            let row = engine.store().run(engine.tenant(), requirement.run).await?;
+            path.insert(row.as_ref().map(Run::path_of).unwrap_or_default());
+        }
+    }
+    Ok(paths)
 }
 
 /// What makes two questions the same one: who wants what done, and who is asked.
@@ -101,121 +123,6 @@ fn groups<'a>(asked: &'a [(&'a Requirement, Call)]) -> HashMap<Alike<'a>, Vec<us
         groups.entry(alike(requirement, call)).or_default().push(place);
     }
     groups
-}
-
-/// The runs, the newest first.
-pub(crate) async fn runs(session: &Session, args: RunsArgs) -> Result<Reply, Failure> {
-    let engine = &session.engine;
-    let limit = usize::from(args.limit);
-    let mut rows = engine
-        .store()
-        .runs(engine.tenant(), &RunFilter::All, args.after, limit + 1)
-        .await?;
-    let more = rows.len() > limit;
-    rows.truncate(limit);
-    let next = rows.last().map(|it| it.id).filter(|_| more);
-    let mut items = Vec::new();
-    let mut table = Vec::new();
-    for row in &rows {
-        let (calls, status) = match engine.calls_of(row.id).await {
-            Ok(calls) => {
-                let status = status(&calls);
-                (calls, status)
-            }
-            Err(Error::Call { id, .. }) => {
-                table.push(vec![
-                    moment(row),
-                    format!("{id} cannot be read; asked by {}", row.requester),
-                ]);
-                (Vec::new(), "damaged")
-            }
-            Err(error) => return Err(error.into()),
-        };
-        items.push(run_json(row, &calls, status));
-        for call in &calls {
-            table.push(vec![
-                moment(row),
-                format!(
-                    "{} {}, asked by {}",
-                    call.tool(),
-                    standing(call),
-                    call.requester()
-                ),
-            ]);
-            table.push(vec![String::new(), call.id().to_string()]);
-        }
-    }
-    let mut told = if table.is_empty() {
-        "No runs yet.\n".to_owned()
-    } else {
-        text::table(&table)
-    };
-    if let Some(next) = next {
-        let _ = writeln!(
-            told,
-            "\nMore: {}",
-            session.command(&format!("runs --after {next}"))
-        );
-    }
-    Ok(Reply::done(json!({"items": items, "next": next}), told))
-}
-
-/// Month, day, hour and minute.
-fn moment(row: &RunRow) -> String {
-    text::moment(&row.created.to_string())
-        .get(5..16)
-        .unwrap_or_default()
-        .to_owned()
-}
-
-fn run_json(row: &RunRow, calls: &[Call], status: &str) -> Value {
-    let calls: Vec<Value> = calls
-        .iter()
-        .map(|it| json!({"call": it.id(), "tool": it.tool(), "phase": it.phase().name(), "outcome": outcome(it)}))
-        .collect();
-    json!({"run": row.id, "requester": row.requester, "created": row.created, "status": status, "calls": calls})
-}
-
-fn outcome(call: &Call) -> Option<&'static str> {
-    match call.phase() {
-        Phase::Closed { outcome } => Some(outcome.name()),
-        _ => None,
-    }
-}
-
-/// How a run of direct calls stands.
-fn status(calls: &[Call]) -> &'static str {
-    let waits = |it: &Call| {
-        !matches!(
-            it.phase(),
-            Phase::Closed { .. } | Phase::Gating { .. } | Phase::Cleared { .. } | Phase::Executing { .. }
-        )
-    };
-    let last = calls.last().and_then(outcome);
-    if calls.iter().any(waits) {
-        "paused"
-    } else if calls.iter().any(|it| !matches!(it.phase(), Phase::Closed { .. })) {
-        "running"
-    } else {
-        match last {
-            Some("failed") => "failed",
-            Some("cancelled") => "cancelled",
-            _ => "completed",
-        }
-    }
-}
-
-fn standing(call: &Call) -> String {
-    match call.phase() {
-        Phase::Closed { outcome } => outcome.name().to_owned(),
-        Phase::Input { .. } => "asks for input".to_owned(),
-        Phase::Confirm { .. } => "asks to confirm".to_owned(),
-        Phase::Approve { .. } => "asks for approval".to_owned(),
-        Phase::External { .. } => "works outside".to_owned(),
-        Phase::InDoubt { .. } => "is in doubt".to_owned(),
-        Phase::Gating { .. } | Phase::Cleared { .. } => "is cleared".to_owned(),
-        Phase::Executing { .. } => "runs".to_owned(),
-    }
 }
 
 /// Entries of the audit log, the oldest first.

@@ -50,8 +50,8 @@ impl People {
             .collect()
     }
 
-    /// Who could decide a requirement, without those who already have.
-    pub(crate) fn asked(&self, requirement: &Requirement, voted: &BTreeSet<ActorId>) -> Vec<String> {
+    /// Who could decide a requirement, without those who already have or may not.
+    pub(crate) fn asked(&self, requirement: &Requirement, without: &BTreeSet<ActorId>) -> Vec<String> {
         let with_role = |role: &str| {
             let has = |it: &ActorEntry| it.roles.iter().any(|it| it.as_str() == role);
             self.actors
@@ -68,7 +68,7 @@ impl People {
                 let Some(pool) = requirement.pool.as_ref().and_then(|it| self.pools.get(it)) else {
                     return Vec::new();
                 };
-                let free = |id: &ActorId| *id != requirement.requester && !voted.contains(id);
+                let free = |id: &ActorId| *id != requirement.requester && !without.contains(id);
                 let members = self.actors.iter().filter(|(id, it)| pool.has(id, it) && free(id));
                 members.map(|(id, _)| id.to_string()).collect()
             }

@@ -1,5 +1,7 @@
 //! Plain questions on plain lines: works on any terminal, and in a screen reader.
 
+use std::io::IsTerminal as _;
+
 use countersign::Descriptor;
 use serde_json::Value;
 use tokio::sync::mpsc;
@@ -15,6 +17,24 @@ impl From<Failure> for Left {
     fn from(_: Failure) -> Self {
         // A terminal that cannot be written to has nobody in front of it.
         Self
+    }
+}
+
+/// Why nobody is asked any more: the person left, or something failed.
+pub(crate) enum Stop {
+    Left,
+    Failed(Failure),
+}
+
+impl From<Failure> for Stop {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
+impl From<Left> for Stop {
+    fn from(_: Left) -> Self {
+        Self::Left
     }
 }
 
@@ -39,6 +59,14 @@ impl Prompt {
         Self { lines }
     }
 
+    /// The next line, whatever it is.
+    pub(crate) async fn next(&mut self) -> Result<String, Left> {
+        tokio::select! {
+            line = self.lines.recv() => line.ok_or(Left),
+            _ = tokio::signal::ctrl_c() => Err(Left),
+        }
+    }
+
     /// One line; an empty one means the default.
     pub(crate) async fn line(&mut self, question: &str, default: Option<&str>) -> Result<String, Left> {
         let default_words = match default {
@@ -47,11 +75,12 @@ impl Prompt {
         };
         let mark = if question.ends_with('?') { "" } else { ":" };
         print(&format!("{question}{default_words}{mark} "))?;
-        let line = tokio::select! {
-            line = self.lines.recv() => line.ok_or(Left)?,
-            _ = tokio::signal::ctrl_c() => return Err(Left),
-        };
+        let line = self.next().await?;
         let line = line.trim();
+        if !std::io::stdin().is_terminal() {
+            // A terminal has shown what was typed on it.
+            print(&format!("{}\n", text::shown(line)))?;
+        }
         Ok(if line.is_empty() {
             default.unwrap_or_default().to_owned()
         } else {

@@ -70,8 +70,10 @@ pub(crate) fn command(session: &Session, id: &str, line: &str) -> String {
 
 /// Who could decide it.
 pub(crate) fn asked(people: &People, call: &Call, requirement: &Requirement) -> Vec<String> {
-    let voted = call.votes().iter().map(|it| it.by.clone()).collect();
-    people.asked(requirement, &voted)
+    let voted = call.votes().iter().map(|it| it.by.clone());
+    // Whoever owns the agent stands behind the call as the requester does.
+    let owner = call.agent().as_ref().and_then(|it| it.owner.clone());
+    people.asked(requirement, &voted.chain(owner).collect())
 }
 
 /// What is asked, of whom, why, how long.

@@ -4,12 +4,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use countersign::{ActorId, Advanced, Call, CallId, Descriptor, Engine, Identity, Phase, Refusal, Timestamp};
+use countersign_agent::Agent;
 
-use crate::cli::Command;
+use crate::cli::{Command, Subject};
 use crate::failure::Failure;
 use crate::people::People;
 use crate::reply::Reply;
-use crate::{audit, call, decide, explain, grants, lists, show, tools, traces};
+use crate::{audit, call, chat, decide, explain, grants, lists, runs, show, tools, traces};
 
 /// How often a call that another process runs is looked at.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
@@ -20,6 +21,8 @@ pub(crate) struct Session {
     pub(crate) engine: Engine,
     pub(crate) name: String,
     pub(crate) data: PathBuf,
+    /// Those that can be talked to, where the command needs them.
+    pub(crate) agents: Vec<Agent>,
     /// How this program was called, for hints that can be copied.
     program: String,
     /// Who the operating system says is here.
@@ -48,6 +51,7 @@ impl Session {
             engine,
             name,
             data,
+            agents: Vec::new(),
             program,
             user,
         }
@@ -80,12 +84,19 @@ impl Session {
         match command {
             Command::Tools(_) => Ok(tools::table(self)),
             Command::Call(args) => call::propose(self, args).await,
+            Command::Chat(args) => chat::once(self, args).await,
             Command::Inbox(args) => lists::inbox(self, args).await,
-            Command::Runs(args) => lists::runs(self, args).await,
-            Command::Show(args) => show::show(self, args).await,
+            Command::Runs(args) => runs::list(self, args).await,
+            Command::Show(args) => match args.what {
+                Subject::Call(call) => show::show(self, call, &args).await,
+                Subject::Run(run) => runs::show(self, run).await,
+            },
             Command::Decide(args) => decide::decide(self, args).await,
             Command::Grants(args) => grants::grants(self, args).await,
-            Command::Cancel(args) => decide::cancel(self, args).await,
+            Command::Cancel(args) => match args.what {
+                Subject::Call(call) => decide::cancel(self, call, args).await,
+                Subject::Run(run) => chat::cancel(self, run, args).await,
+            },
             Command::Explain { call } => explain::explain(self, call).await,
             Command::Traces(args) => {
                 let place = traces::place(None, &self.data);

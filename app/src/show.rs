@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use countersign::{Call, Phase};
+use countersign::{Call, CallId, Phase};
 use serde_json::{Value, json};
 
 use crate::cli::ShowArgs;
@@ -14,18 +14,18 @@ use crate::session::Session;
 use crate::text;
 
 /// Shows a call; issues a reporting token if asked to.
-pub(crate) async fn show(session: &Session, args: ShowArgs) -> Result<Reply, Failure> {
+pub(crate) async fn show(session: &Session, id: CallId, args: &ShowArgs) -> Result<Reply, Failure> {
     let desk = session.engine.desk();
     let mut token = None;
     if let (true, Some(by)) = (args.token, &args.by) {
-        match desk.issue_token(args.call, &session.identity(by)).await? {
+        match desk.issue_token(id, &session.identity(by)).await? {
             Ok(issued) => token = Some(issued),
             Err(refusal) => return Ok(Reply::refused(&refusal)),
         }
     }
-    let call = desk.call(args.call).await?;
-    let damaged = desk.check(args.call).await.err().map(|it| it.to_string());
-    let records = record::of_call(session, args.call).await?;
+    let call = desk.call(id).await?;
+    let damaged = desk.check(id).await.err().map(|it| it.to_string());
+    let records = record::of_call(session, id).await?;
     let words = record::words(session, &records).await?;
     let reply = session.reply(&call, None).await?;
     let mut told = String::new();

@@ -59,6 +59,15 @@ pub fn holds(condition: impl FnOnce() -> bool) -> bool {
     catch_unwind(AssertUnwindSafe(condition)).unwrap_or(true)
 }
 
+/// Whether a `check` lets the arguments through, or why not. One that panics does not.
+pub fn fits<E: ToolError>(check: impl FnOnce() -> Result<(), E>) -> Result<(), ArgumentErrors> {
+    match catch_unwind(AssertUnwindSafe(check)) {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(refused)) => Err(ArgumentErrors(vec![refused.to_string()])),
+        Err(_) => Err(ArgumentErrors(vec!["checking the arguments panicked".to_owned()])),
+    }
+}
+
 /// The conditions of a tool that has no `when`: every gate stands.
 #[inline]
 pub fn unconditional<T>(

@@ -67,6 +67,9 @@ pub struct Descriptor {
     /// Why a destructive tool has no gate, from `ungated = "reason"`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ungated: Option<String>,
+    /// What must hold of the arguments together, as text, from `check = …`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub check: Option<String>,
 }
 
 /// One parameter of a tool.
@@ -124,14 +127,15 @@ pub struct Hints {
 }
 
 impl Descriptor {
-    /// SHA-256 over name, texts, schemas, options and the text of every `when`.
+    /// SHA-256 over name, texts, schemas, options and the text of every `when` and of `check`.
     ///
     /// Not over file, line or body: a changed body is not seen here.
     pub fn digest(&self) -> Digest {
-        // Keys of `Value` objects are sorted, so equal descriptors have equal bytes.
-        let text = serde_json::to_value(self)
-            .map(|it| it.to_string())
-            .unwrap_or_default();
+        // Sorted, so that equal descriptors have equal bytes. `serde_json` would do so by itself, but for a
+        // feature that any crate of the program may switch on.
+        let mut value = serde_json::to_value(self).unwrap_or_default();
+        value.sort_all_objects();
+        let text = value.to_string();
         Digest::of("countersign/descriptor/1", &[text.as_bytes()])
     }
 }

@@ -39,6 +39,9 @@ pub(crate) struct Options {
     pub(crate) blocking: Option<Ident>,
     pub(crate) timeout: Option<(Ident, Duration)>,
     pub(crate) ungated: Option<(Ident, LitStr)>,
+    /// What must hold of the arguments together: a `Result<(), E>`.
+    pub(crate) check: Option<Expr>,
+    pub(crate) unlisted: Option<Ident>,
     pub(crate) krate: Option<Path>,
     pub(crate) approvals: Vec<Approval>,
     pub(crate) audits: Vec<Audit>,

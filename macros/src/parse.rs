@@ -28,6 +28,8 @@ const TOOL: &[&str] = &[
     "timeout",
     "blocking",
     "ungated",
+    "check",
+    "unlisted",
     "crate",
 ];
 const APPROVAL: &[&str] = &["required", "audit", "pool", "quorum", "expires_in", "when"];
@@ -62,6 +64,8 @@ pub(crate) fn stated_crate(options: &TokenStream) -> Option<Path> {
 // #[tool(read_only | destructive | idempotent | open_world)]
 // #[tool(timeout = "30s", blocking)]
 // #[tool(ungated = "reason")]
+// #[tool(check = EXPR)]
+// #[tool(unlisted)]
 // #[tool(crate = PATH)]
 fn tool(tokens: TokenStream, errors: &Errors) -> Options {
     let mut all = Options::default();
@@ -81,6 +85,8 @@ fn tool(tokens: TokenStream, errors: &Errors) -> Options {
             "blocking" => all.blocking = it.flag(),
             "timeout" => all.timeout = it.duration("\"30s\"")?.map(|span| (word, span)),
             "ungated" => all.ungated = it.string("\"reason\"")?.map(|reason| (word, reason)),
+            "unlisted" => all.unlisted = it.flag(),
+            "check" => all.check = it.required_value("EXPR")?,
             "crate" => all.krate = it.required_value("path::to::countersign")?,
             _ => it.unknown("tool", TOOL),
         }

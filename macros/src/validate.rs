@@ -30,8 +30,8 @@ pub(crate) fn tool(source: &Source, options: Options, errors: &Errors) -> Tool {
     pools_have_names(&options, errors);
     gates_differ(&options, errors);
     let fields = fields(&options, &parameters, all_read, errors);
-    for when in options.conditions() {
-        condition::check(when, &parameters, errors);
+    for decides in options.conditions().chain(&options.check) {
+        condition::check(decides, &parameters, errors);
     }
     let (docs, attributes) = source.attributes.iter().cloned().partition(text::is_doc);
     let mut signature = signature.clone();

@@ -55,6 +55,7 @@ pub(crate) struct Inner {
     pub(crate) hints: broadcast::Sender<CallId>,
     /// Whether traces hold arguments and results.
     pub(crate) trace_content: bool,
+    pub(crate) mint: Mint,
     pub(crate) keeper: Option<Keeper>,
     pub(crate) notifier: Option<Notifier>,
 }
@@ -318,6 +319,25 @@ impl Engine {
     }
 }
 
+/// Makes ids that sort in the order in which this process made them, also within a millisecond.
+#[derive(Default)]
+pub(crate) struct Mint(Mutex<(u64, u128)>);
+
+impl Mint {
+    /// Milliseconds and random bits: fresh ones in a new millisecond, the next number within the same.
+    fn next(&self, now: u64) -> (u64, u128) {
+        /// 79 bits, so that counting up never reaches the 80 that an id has.
+        const MOST: u128 = (1 << 79) - 1;
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *last = if now > last.0 {
+            (now, random() & MOST)
+        } else {
+            (last.0, last.1 + 1)
+        };
+        *last
+    }
+}
+
 fn millis(clock: &dyn Clock) -> u64 {
     u64::try_from(clock.now().millis()).unwrap_or(0)
 }
@@ -346,11 +366,13 @@ fn random() -> u128 {
 
 impl Inner {
     pub(crate) fn new_call_id(&self) -> CallId {
-        CallId::new(millis(&*self.clock), random())
+        let (millis, random) = self.mint.next(millis(&*self.clock));
+        CallId::new(millis, random)
     }
 
     pub(crate) fn new_run_id(&self) -> RunId {
-        RunId::new(millis(&*self.clock), random())
+        let (millis, random) = self.mint.next(millis(&*self.clock));
+        RunId::new(millis, random)
     }
 
     pub(crate) fn new_grant_id(&self) -> GrantId {

@@ -80,6 +80,14 @@ pub enum Error {
     /// There is no such run of this requester.
     #[error("there is no {0} of this requester; leave the run out to begin a new one")]
     UnknownRun(RunId),
+    /// Calls are opened in the run of an agent only while the agent leads it.
+    #[error("{run} is {status}, and only its agent opens calls in it, while it is running")]
+    RunNotLed {
+        /// Which.
+        run: RunId,
+        /// How it stands.
+        status: String,
+    },
     /// A call that joins a run belongs to the session of that run.
     #[error("{0} is of another session; leave the session out, it is that of the run")]
     OtherSession(RunId),

@@ -42,6 +42,14 @@ pub(crate) fn judge(
     Ok(Judged { gates, rules })
 }
 
+/// Reads with the tool's own types what was given of arguments that a person is still to complete. What is
+/// wrong with it must be told to whoever gave it: the person could not mend it.
+pub(crate) fn readable(entry: &Entry, arguments: &Canonical) -> Result<(), ArgumentErrors> {
+    let asked = entry.descriptor().gates.user_input.iter();
+    let unfilled: Vec<&str> = asked.flat_map(|it| &it.fields).map(String::as_str).collect();
+    guarded(|| (entry.definition().check)(arguments.as_str(), &unfilled))?
+}
+
 /// A decoder that panics has not decoded.
 fn guarded<T>(decode: impl FnOnce() -> T) -> Result<T, ArgumentErrors> {
     std::panic::catch_unwind(std::panic::AssertUnwindSafe(decode))

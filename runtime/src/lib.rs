@@ -228,6 +228,8 @@ pub use countersign_macros::approval;
 /// | `external_execution`, `external_execution(result = TYPE)` | without a body: the result is reported from outside; with one: the body hands the work over |
 /// | `read_only`, `destructive`, `idempotent`, `open_world` | what the author says about its effects |
 /// | `ungated = "reason"` | a destructive tool that nobody needs to be asked about |
+/// | `check = EXPR` | what must hold of the arguments together, and why they are refused if it does not |
+/// | `unlisted` | part of a program only where it is named by its type, as tools of a library should be |
 /// | `timeout = "30s"`, `blocking` | a time limit; a sync function that blocks its thread |
 /// | `crate = PATH` | where Countersign is, if not in `Cargo.toml` |
 ///
@@ -242,6 +244,29 @@ pub use countersign_macros::approval;
 /// fn pay(cents: u64, fee: u64) {
 ///     let _ = (cents, fee);
 /// }
+/// ```
+///
+/// A `check` is such an expression too, of type `Result<(), E>` where `E` has words (`Display`). It is
+/// asked whenever complete arguments are read: before anybody is asked about them, after a person has
+/// filled in or changed any, and before the function runs. Its error goes to whoever gave the arguments,
+/// so it says which of them and must not repeat a secret; where it panics, they are refused.
+///
+/// ```
+/// use countersign::prelude::*;
+///
+/// fn in_order(start: u64, end: u64) -> Result<(), &'static str> {
+///     if start < end { Ok(()) } else { Err("argument `end`: must be after `start`") }
+/// }
+///
+/// /// Book a room.
+/// #[tool(requires_user_input(end), check = in_order(*start, *end))]
+/// fn book(start: u64, end: u64) -> u64 {
+///     end - start
+/// }
+///
+/// assert_eq!(book::descriptor().check.as_deref(), Some("in_order(*start, *end)"));
+/// let refused = (book::definition().conditions)(r#"{"start": 5, "end": 4}"#);
+/// assert_eq!(refused.unwrap_err().to_string(), "argument `end`: must be after `start`");
 /// ```
 ///
 /// # Parameters

@@ -15,9 +15,9 @@ use crate::engine::{Engine, Inner, Waiting, random_bytes};
 use crate::error::Error;
 use crate::fatigue::{self, History};
 use crate::grant::{self, Place, offer};
-use crate::judge::{behind, can_be_met, judge, release};
+use crate::judge::{behind, can_be_met, judge, readable, release};
 use crate::registry::Entry;
-use crate::run::Run;
+use crate::run::{RUNNING, Run};
 use crate::store::{CallRow, CallWrite, Commit, Committed};
 use crate::trace;
 use crate::turn::{Loaded, row};
@@ -75,6 +75,10 @@ pub(crate) async fn gated(entry: &Entry, engine: &Engine, parts: Parts<'_>) -> R
             Committed::Conflict => {
                 if let Some(opened) = stored(inner, &parts, entry).await? {
                     break opened;
+                }
+                // It may have been stopped: then there is nothing to try again.
+                if run.led {
+                    inner.run_for(by.id(), parts.run, parts.session).await?;
                 }
                 tries += 1;
             }
@@ -172,6 +176,7 @@ fn opening_commit(
         before: change.and_then(|it| it.grant.ends()),
         descriptor: Some((entry.digest(), entry.descriptor_text().to_owned())),
         assumed_directory: Some(directory),
+        assumed_run: run.led.then(|| (run.id, RUNNING.to_owned())),
         records: step.record.clone().into_iter().chain(used).collect(),
         ..Commit::new(inner.tenant.clone(), *call.opened())
     }
@@ -212,6 +217,7 @@ fn opening(
             .model_input()
             .check(&arguments.value())
             .map_err(ArgumentErrors)?;
+        readable(entry, arguments)?;
         let (name, revision) = (descriptor.name.as_str(), directory.revision);
         directory.policy.tighten_input(name, gate, revision)
     } else {

@@ -198,7 +198,7 @@ pub enum RegistryError {
 }
 
 impl Registry {
-    /// Every tool that is linked into this program.
+    /// Every tool that is linked into this program, but for those that are `unlisted`.
     pub fn from_inventory() -> Result<Self, RegistryError> {
         Self::from_definitions(linked())
     }
@@ -212,11 +212,22 @@ impl Registry {
     pub fn from_definitions(
         definitions: impl IntoIterator<Item = &'static Definition>,
     ) -> Result<Self, RegistryError> {
+        Self::default().and(definitions)
+    }
+
+    /// These tools too: `Registry::from_inventory()?.with::<UserFeedbackTools>()`.
+    pub fn with<T: Tools>(self) -> Result<Self, RegistryError> {
+        self.and(T::definitions())
+    }
+
+    fn and(
+        mut self,
+        definitions: impl IntoIterator<Item = &'static Definition>,
+    ) -> Result<Self, RegistryError> {
         let definitions = definitions.into_iter();
-        let mut tools: FxHashMap<&'static str, Entry> = FxHashMap::default();
-        tools.reserve(definitions.size_hint().0);
+        self.tools.reserve(definitions.size_hint().0);
         for definition in definitions {
-            if let Some(other) = tools.insert(definition.name, Entry::new(definition)) {
+            if let Some(other) = self.tools.insert(definition.name, Entry::new(definition)) {
                 // `inventory` has no order; two runs of one program must give one message.
                 let mut places = [other.definition.location, definition.location];
                 places.sort_by_key(|it| (it.file, it.line));
@@ -228,7 +239,7 @@ impl Registry {
                 });
             }
         }
-        Ok(Self { tools })
+        Ok(self)
     }
 
     /// Refuses to go on without these tools.

@@ -7,6 +7,9 @@ use crate::engine::Inner;
 use crate::error::Error;
 use crate::store::{RunRow, RunWrite};
 
+/// The status of a run that an agent leads at this moment. The others are the agent's business.
+pub(crate) const RUNNING: &str = "running";
+
 /// The run of a call that is about to be opened.
 #[derive(Debug, Clone)]
 pub(crate) struct Run {
@@ -14,6 +17,8 @@ pub(crate) struct Run {
     pub(crate) session: Option<SessionId>,
     /// Whether it begins with this call.
     pub(crate) begins: bool,
+    /// Whether an agent leads it. Then calls are opened in it while it does, and not once it was stopped.
+    pub(crate) led: bool,
 }
 
 impl Run {
@@ -53,12 +58,19 @@ impl Inner {
                 id: self.new_run_id(),
                 session,
                 begins: true,
+                led: false,
             });
         };
         let row = self.store.run(&self.tenant, id).await?;
         let row = row.filter(|it| it.requester == *requester);
         // Whose run it is, or that there is one, is nobody else's business.
         let row = row.ok_or(Error::UnknownRun(id))?;
+        if row.agent.is_some() && row.status != RUNNING {
+            return Err(Error::RunNotLed {
+                run: id,
+                status: row.status,
+            });
+        }
         if session.is_some() && session != row.session {
             return Err(Error::OtherSession(id));
         }
@@ -66,6 +78,7 @@ impl Inner {
             id,
             session: row.session,
             begins: false,
+            led: row.agent.is_some(),
         })
     }
 }

@@ -74,6 +74,9 @@ pub struct Commit {
     /// The revision of the directory that this commit was computed from. If the stored one is another,
     /// the commit is a [`Conflict`](Committed::Conflict): somebody's role may have changed meanwhile.
     pub assumed_directory: Option<u64>,
+    /// A run, and the status that this commit was computed from. If it is not stored, or stands otherwise, the
+    /// commit is a [`Conflict`](Committed::Conflict): somebody has stopped it, say.
+    pub assumed_run: Option<(RunId, String)>,
     /// How many calls may be waiting at most, for this one to be added.
     pub room: Option<Room>,
     /// What happened, in order; appended to the tenant's log.
@@ -97,6 +100,7 @@ impl Commit {
             descriptor: None,
             directory: None,
             assumed_directory: None,
+            assumed_run: None,
             room: None,
             records: Vec::new(),
             keeping: None,

@@ -112,7 +112,7 @@ async fn second_process(store: Sqlite, effects: &Effects, clock: &TestClock) -> 
     let id = all.first()?.id;
     loop {
         // Whoever died, his leases are over.
-        clock.advance(Duration::from_secs(120));
+        clock.advance(Duration::from_mins(2));
         engine.worker().sweep().await.unwrap();
         agent.work().await.unwrap();
         let run = agent.get(id).await.unwrap();

@@ -52,6 +52,8 @@ pub struct Spec {
     pub timeout: Option<Duration>,
     /// `ungated = "…"`
     pub ungated: Option<&'static str>,
+    /// The text of `check`.
+    pub check: Option<&'static str>,
 }
 
 /// One plain parameter.
@@ -134,6 +136,7 @@ impl Spec {
         },
         timeout: None,
         ungated: None,
+        check: None,
     };
 
     /// The types of its `#[state]` parameters.
@@ -180,6 +183,7 @@ impl Spec {
             hints: self.hints,
             timeout: self.timeout,
             ungated: self.ungated.map(str::to_owned),
+            check: self.check.map(str::to_owned),
         }
     }
 }
@@ -316,5 +320,8 @@ fn finished(mut schema: Map<String, Value>, mut generator: SchemaGenerator) -> V
     if !definitions.is_empty() {
         schema.insert("$defs".to_owned(), Value::Object(definitions));
     }
-    Value::Object(schema)
+    let mut schema = Value::Object(schema);
+    // The same text in every program, whichever features its other crates have switched on.
+    schema.sort_all_objects();
+    schema
 }

@@ -2,13 +2,11 @@
 //!
 //! The tools are in [`tools`]; what they act on are real files in the data directory, see [`Books`].
 
-mod books;
 mod story;
 pub mod tools;
 
-pub use books::{Books, BooksError};
-
 use countersign_app::App;
+pub use example_kit::{Books, BooksError};
 
 /// Who exists and which pools they form.
 pub const POLICY: &str = include_str!("../countersign.toml");

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use countersign_app::Stage;
 
-use crate::books::Books;
 use crate::tools::Refund;
+use example_kit::Books;
 
 /// The exit codes that the story expects.
 const DONE: u8 = 0;

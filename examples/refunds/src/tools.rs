@@ -6,7 +6,7 @@ use countersign::{ActorId, CallId, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::books::{Books, BooksError};
+use example_kit::{Books, BooksError};
 
 /// Why a tool did not do its work.
 #[derive(Debug, thiserror::Error)]

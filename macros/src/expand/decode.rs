@@ -1,7 +1,8 @@
 //! From JSON text to the typed arguments.
 
 use proc_macro2::{Span, TokenStream};
-use quote::{quote, quote_spanned};
+use quote::{ToTokens, quote, quote_spanned};
+use syn::spanned::Spanned as _;
 
 use super::nested;
 use crate::model::Tool;
@@ -27,12 +28,43 @@ pub(crate) fn function(tool: &Tool) -> TokenStream {
             reader
         }
     }));
+    let read = read(tool, &readers);
+    let quiet_check = tool.options.check.is_some().then_some(&quiet);
     quote_spanned! {Span::mixed_site()=>
         #(#defaults)*
+        #quiet_check
         #[inline]
         fn __countersign_decode(text: &#private::Text) -> #private::Result<#types, #private::ArgumentErrors> {
-            #private::decode(#readers, &__COUNTERSIGN_SPEC, text)
+            #read
         }
+    }
+}
+
+/// Reads the arguments, and lets them through only if the tool's own `check` does. It stands here, where
+/// everything that opens, judges or runs a call gets its arguments from.
+fn read(tool: &Tool, readers: &TokenStream) -> TokenStream {
+    let private = &tool.paths.private;
+    let decoded = quote_spanned! {Span::mixed_site()=>
+        #private::decode(#readers, &__COUNTERSIGN_SPEC, text)
+    };
+    let Some(check) = &tool.options.check else {
+        return decoded;
+    };
+    // By reference, each under its own name, as in a `when`.
+    let names = nested(
+        tool.arguments()
+            .map(|(_, it, _)| it.ident.to_token_stream())
+            .collect::<Vec<_>>()
+            .into_iter(),
+    );
+    // Under the expression: this is where the compiler says that its error has no words.
+    let private_here = super::respanned(private, check.span());
+    let fits = quote_spanned!(check.span()=> #private_here::fits(|| #check));
+    quote_spanned! {Span::mixed_site()=>
+        let decoded = #decoded?;
+        let #names = &decoded;
+        #fits?;
+        #private::Result::Ok(decoded)
     }
 }
 

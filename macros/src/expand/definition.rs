@@ -15,6 +15,13 @@ pub(crate) fn all(tool: &Tool) -> TokenStream {
     let conditions = conditions::function(tool);
     let body = body(tool);
     let quiet = super::quiet();
+    let submitted = tool.options.unlisted.is_none().then(|| {
+        quote_spanned! {Span::mixed_site()=>
+            #private::inventory::submit! {
+                #private::Registration(<#handle as #private::Tool>::definition)
+            }
+        }
+    });
     // With the hygiene of the function, so that the line is not that of the attribute.
     let line = handle.span();
     let location = quote_spanned! {line=>
@@ -43,9 +50,7 @@ pub(crate) fn all(tool: &Tool) -> TokenStream {
                 &__COUNTERSIGN_DEFINITION
             }
         }
-        #private::inventory::submit! {
-            #private::Registration(<#handle as #private::Tool>::definition)
-        }
+        #submitted
     }
 }
 

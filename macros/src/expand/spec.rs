@@ -27,6 +27,10 @@ pub(crate) fn constant(tool: &Tool) -> TokenStream {
         let it = duration(tool, Some(*it));
         quote!(timeout: #it,)
     });
+    let check = options.check.as_ref().map(|it| {
+        let it = some(tool, &text::condition(it));
+        quote!(check: #it,)
+    });
     let (parameters, states, gates, hints) = (parameters(tool), states(tool), gates(tool), hints(tool));
     let quiet = super::quiet();
     quote_spanned! {Span::mixed_site()=>
@@ -41,6 +45,7 @@ pub(crate) fn constant(tool: &Tool) -> TokenStream {
             #hints
             #timeout
             #ungated
+            #check
             ..#private::Spec::EMPTY
         };
     }

@@ -1,7 +1,8 @@
-//! What a `when` may not contain.
+//! What a `when` or a `check` may not contain.
 //!
-//! Release builds wrap where debug builds panic, and a panic closes the gate: arithmetic and `as`
-//! could open in production what every test saw closed. The same for what depends on the build.
+//! Release builds wrap where debug builds panic, and a panic closes the gate and refuses the arguments:
+//! arithmetic and `as` could open in production what every test saw closed. The same for what depends on
+//! the build.
 
 use proc_macro2::{TokenStream, TokenTree};
 use syn::parse::{Parse, ParseStream, Parser};
@@ -12,9 +13,9 @@ use syn::{BinOp, Expr, ExprBinary, ExprCast, ExprPath, ExprUnary, Macro, Pat, To
 use crate::errors::Errors;
 use crate::model::{Parameter, Role};
 
-/// Reports everything in `when` that could open a gate by accident.
-pub(crate) fn check(when: &Expr, parameters: &[Parameter], errors: &Errors) {
-    Condition { parameters, errors }.visit_expr(when);
+/// Reports everything in an expression that could open a gate by accident.
+pub(crate) fn check(decides: &Expr, parameters: &[Parameter], errors: &Errors) {
+    Condition { parameters, errors }.visit_expr(decides);
 }
 
 struct Condition<'a> {

@@ -251,6 +251,9 @@ fn marks(descriptor: &Descriptor) -> Vec<String> {
     if let Some(reason) = &descriptor.ungated {
         marks.push(format!("ungated=\"{}\"", escaped(reason)));
     }
+    if let Some(check) = &descriptor.check {
+        marks.push(format!("check=\"{}\"", escaped(check)));
+    }
     let secrets = descriptor.parameters.iter().filter(|it| it.secret);
     marks.extend(secrets.map(|it| format!("secret {}", escaped(&it.name))));
     marks

@@ -37,6 +37,7 @@ impl Fixture {
                 hints: Hints::default(),
                 timeout: None,
                 ungated: None,
+                check: None,
             },
             properties: Map::new(),
         }
@@ -295,7 +296,12 @@ fn strict_keeps_recursion_and_bare_references() {
         json!({"$ref": "#/$defs/Tree"})
     );
     assert_eq!(schema["$defs"]["Tree"]["additionalProperties"], json!(false));
-    assert_eq!(schema["$defs"]["Tree"]["required"], json!(["children", "name"]));
+    // In the order of the properties, which is not always that of the alphabet: another crate of the program
+    // may have made `serde_json` keep theirs.
+    let required = schema["$defs"]["Tree"]["required"].as_array().unwrap();
+    assert!(
+        required.len() == 2 && required.contains(&json!("children")) && required.contains(&json!("name"))
+    );
     meta_valid(&schema);
 }
 

@@ -35,6 +35,7 @@ pub async fn conformance(store: Arc<dyn Store>) {
     runs::a_run_begins_once(&*store).await;
     runs::a_run_is_replaced_only_as_expected(&*store).await;
     runs::a_session_goes_on_with_one_run(&*store).await;
+    runs::a_commit_may_assume_how_a_run_stands(&*store).await;
     runs::runs_are_found(&*store).await;
     a_record_that_cannot_be_written_stops_its_commit(&*store).await;
     a_version_that_does_not_follow_is_refused(&*store).await;

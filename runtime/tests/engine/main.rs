@@ -1,6 +1,7 @@
 //! The engine from the outside: real tools on a real SQLite file.
 #![allow(clippy::unused_async, reason = "async tools are what is tested")]
 
+mod checked;
 mod combinations;
 mod contradictions;
 mod crash;

@@ -222,3 +222,68 @@ fn tools_are_listed_and_linked() {
     assert!(place.file.ends_with("behaviour.rs"));
     assert_eq!(place.line, 13);
 }
+
+/// Why these two do not go together.
+fn in_order(start: u64, end: u64) -> Result<(), String> {
+    assert_ne!(start, 13, "unlucky");
+    if start < end {
+        return Ok(());
+    }
+    Err(format!("argument `end`: {end} is not after {start}"))
+}
+
+/// Book a room.
+#[tool(check = in_order(*start, *end))]
+fn book(start: u64, end: u64) -> u64 {
+    end - start
+}
+
+/// Book a room, if they agree.
+#[approval(required, when = *start > 100)]
+#[tool(unlisted, check = in_order(*start, *end))]
+async fn book_dear(start: u64, #[arg(default = 9)] end: u64) -> u64 {
+    end - start
+}
+
+#[test]
+fn a_check_refuses_whoever_reads_the_arguments() {
+    let wrong = r#"{"start": 5, "end": 4}"#;
+    let why = "argument `end`: 4 is not after 5";
+    assert_eq!(run::<book>(r#"{"start": 5, "end": 7}"#).unwrap(), "2");
+    assert_eq!(run::<book>(wrong).unwrap_err(), why);
+    assert_eq!(run::<book_dear>(wrong).unwrap_err(), why);
+    for definition in [book::definition(), book_dear::definition()] {
+        assert_eq!((definition.conditions)(wrong).unwrap_err().to_string(), why);
+        // Where a person is still to fill something in, there is nothing to check yet.
+        assert!((definition.check)(r#"{"start": 5}"#, &["end"]).is_ok());
+    }
+    // With defaults in place, as the function gets them.
+    let (_, approvals, _) = conditions::<book_dear>(r#"{"start": 5}"#);
+    assert_eq!(approvals, [false]);
+    assert_eq!(
+        run::<book_dear>(r#"{"start": 9}"#).unwrap_err(),
+        "argument `end`: 9 is not after 9"
+    );
+}
+
+#[test]
+fn a_check_that_panics_refuses() {
+    let error = run::<book>(r#"{"start": 13, "end": 14}"#).unwrap_err();
+    assert_eq!(error, "checking the arguments panicked");
+}
+
+#[test]
+fn the_text_of_a_check_belongs_to_the_descriptor() {
+    let descriptor = book::descriptor();
+    assert_eq!(descriptor.check.as_deref(), Some("in_order(*start, *end)"));
+    let mut without = descriptor.clone();
+    without.check = None;
+    assert_ne!(without.digest(), descriptor.digest());
+}
+
+#[test]
+fn an_unlisted_tool_is_found_by_its_type_alone() {
+    let listed = |name: &str| countersign::core::tool::linked().any(|it| it.name == name);
+    assert!(listed("book") && !listed("book_dear"));
+    assert_eq!(<book_dear as Tools>::definitions()[0].name, "book_dear");
+}

@@ -1,8 +1,9 @@
 //! The shapes of the answers and the exit codes, as `docs/cli.md` says them.
 
+use example_kit::program::{first, names};
 use serde_json::{Value, json};
 
-use crate::program::{Program, first, names};
+use crate::program;
 
 const SMALL: &str = r#"{"customer_id":"INITECH-9","amount_cents":500,"reason":"late"}"#;
 const NOTHING: &str = r#"{"customer_id":"INITECH-9","amount_cents":0,"reason":"late"}"#;
@@ -10,7 +11,7 @@ const BILLING: &str = r#"{"service_name":"billing"}"#;
 
 #[test]
 fn done_is_0() {
-    let program = Program::new();
+    let program = program();
     let done = program.json(
         0,
         &["call", "search_orders", "--args", r#"{"customer_id":"ACME-123"}"#],
@@ -38,7 +39,7 @@ fn done_is_0() {
 
 #[test]
 fn waiting_is_10() {
-    let program = Program::new();
+    let program = program();
     let waiting = program.json(10, &["call", "issue_refund", "--args", SMALL, "--as", "alice"]);
     assert_eq!(names(&waiting), ["call", "requirements", "run", "status"]);
     assert_eq!(waiting["status"], "waiting");
@@ -96,7 +97,7 @@ fn waiting_is_10() {
 
 #[test]
 fn running_is_11() {
-    let program = Program::new();
+    let program = program();
     let (on, call) = program.proposed("restart_service", BILLING);
     let running = program.decide(11, &on, &["confirm", "--as", "alice", "--no-run"]);
     assert_eq!(names(&running), ["call", "phase", "run", "status"]);
@@ -115,7 +116,7 @@ fn running_is_11() {
 
 #[test]
 fn closed_without_running_is_20() {
-    let program = Program::new();
+    let program = program();
     let (on, call) = program.proposed("issue_refund", SMALL);
     let closed = program.decide(20, &on, &["reject", "--as", "alice", "--reason", "no"]);
     assert_eq!(
@@ -136,7 +137,7 @@ fn closed_without_running_is_20() {
 
 #[test]
 fn refused_is_21() {
-    let program = Program::new();
+    let program = program();
     let refused = program.json(
         21,
         &[
@@ -166,7 +167,7 @@ fn refused_is_21() {
 
 #[test]
 fn abandoned_is_22() {
-    let program = Program::new();
+    let program = program();
     let (_, call) = program.proposed("submit_to_change_management", r#"{"title":"t","rollback":"r"}"#);
     let waiting = program.json(10, &["cancel", &call, "--as", "alice"]);
     assert_eq!(waiting["requirements"][0]["kind"], "in_doubt");
@@ -188,7 +189,7 @@ fn abandoned_is_22() {
 
 #[test]
 fn a_tool_that_fails_is_23() {
-    let program = Program::new();
+    let program = program();
     let (on, _) = program.proposed("issue_refund", NOTHING);
     let failed = program.decide(23, &on, &["confirm", "--as", "alice"]);
     assert_eq!(
@@ -204,7 +205,7 @@ fn a_tool_that_fails_is_23() {
 
 #[test]
 fn errors_are_1_with_one_line() {
-    let program = Program::new();
+    let program = program();
     let call = "call_01m82afn6n46p1d9efk706edp0";
     let error = program.json(1, &["show", call]);
     assert_eq!(
@@ -221,7 +222,7 @@ fn errors_are_1_with_one_line() {
 
 #[test]
 fn misuse_is_2() {
-    let program = Program::new();
+    let program = program();
     for words in [
         &["call"][..],
         &["call", "issue_refund", "--args", SMALL],
@@ -252,7 +253,7 @@ fn misuse_is_2() {
 
 #[test]
 fn lists_page_by_key() {
-    let program = Program::new();
+    let program = program();
     let calls: Vec<String> = (0..5)
         .map(|_| program.proposed("issue_refund", SMALL).1)
         .collect();
@@ -285,7 +286,16 @@ fn lists_page_by_key() {
     assert_eq!((all, &rest["next"]), (calls, &Value::Null));
     assert_eq!(
         names(&newest["items"][0]),
-        ["calls", "created", "requester", "run", "status"]
+        [
+            "agent",
+            "calls",
+            "created",
+            "path",
+            "requester",
+            "run",
+            "session",
+            "status"
+        ]
     );
     assert_eq!(newest["items"][0]["status"], "paused");
     let log = program.json(0, &["audit", "log", "--limit", "4"]);
@@ -302,7 +312,7 @@ fn lists_page_by_key() {
 
 #[test]
 fn show_is_the_call_with_its_records() {
-    let program = Program::new();
+    let program = program();
     let (on, call) = program.proposed("issue_refund", SMALL);
     program.decide(20, &on, &["reject", "--as", "alice", "--reason", "wrong order"]);
     let shown = program.json(0, &["show", &call]);
@@ -328,7 +338,7 @@ fn show_is_the_call_with_its_records() {
 
 #[test]
 fn tools_speak_every_dialect_and_hold_a_lock() {
-    let program = Program::new();
+    let program = program();
     let table = program.json(0, &["tools"]);
     assert_eq!(table["items"].as_array().unwrap().len(), 6);
     for dialect in [
@@ -362,7 +372,7 @@ fn tools_speak_every_dialect_and_hold_a_lock() {
 
 #[test]
 fn explain_names_the_annotation() {
-    let program = Program::new();
+    let program = program();
     let (_, call) = program.proposed(
         "issue_refund",
         r#"{"customer_id":"A","amount_cents":10000,"reason":"r"}"#,

@@ -1,15 +1,16 @@
 //! Not to be asked again, and not to be asked too much: `decide --remember`, `grants`, `--run`, groups.
 
+use example_kit::program::{first, names};
 use serde_json::{Value, json};
 
-use crate::program::{Program, first, names};
+use crate::program;
 
 const BILLING: &str = r#"{"service_name":"billing"}"#;
 const SMALL: &str = r#"{"customer_id":"INITECH-9","amount_cents":500,"reason":"late"}"#;
 
 #[test]
 fn a_confirmation_is_remembered_listed_and_taken_back() {
-    let program = Program::new();
+    let program = program();
     let session = ["--session", "monday", "--as", "alice"];
     let propose = |code| {
         let call = ["call", "restart_service", "--args", BILLING];
@@ -101,7 +102,7 @@ fn a_confirmation_is_remembered_listed_and_taken_back() {
 
 #[test]
 fn what_cannot_be_remembered_is_refused() {
-    let program = Program::new();
+    let program = program();
     let (on, _) = program.proposed("issue_refund", SMALL);
     let remember = |code, which: &str, more: &[&str]| {
         program.decide(
@@ -152,7 +153,7 @@ fn what_cannot_be_remembered_is_refused() {
 
 #[test]
 fn what_was_rejected_is_not_proposed_again_in_that_run() {
-    let program = Program::new();
+    let program = program();
     let waiting = program.json(
         10,
         &["call", "restart_service", "--args", BILLING, "--as", "alice"],
@@ -192,7 +193,7 @@ fn what_was_rejected_is_not_proposed_again_in_that_run() {
 
 #[test]
 fn identical_calls_are_one_group() {
-    let program = Program::new();
+    let program = program();
     let (_, oldest) = program.proposed("restart_service", BILLING);
     let (second, _) = program.proposed("restart_service", BILLING);
     program.proposed("restart_service", r#"{"service_name":"mail"}"#);

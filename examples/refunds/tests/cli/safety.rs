@@ -3,11 +3,13 @@
 use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Stdio};
 
-use crate::program::{Program, first};
+use example_kit::program::first;
+
+use crate::program;
 
 #[test]
 fn arguments_cannot_deceive_whoever_reads_them() {
-    let program = Program::new();
+    let program = program();
     let args = serde_json::json!({
         "customer_id": "ACME\u{1b}[2K\u{202e}321",
         "amount_cents": 500,
@@ -57,7 +59,7 @@ fn deceiving(text: &str) -> String {
 
 #[test]
 fn arguments_come_from_a_file_or_from_standard_input() {
-    let program = Program::new();
+    let program = program();
     let args = r#"{"customer_id":"ACME-123"}"#;
     let output = program.fed(&["call", "search_orders", "--args", "-", "--json"], args);
     assert!(output.status.success());
@@ -77,7 +79,7 @@ fn arguments_come_from_a_file_or_from_standard_input() {
 
 #[test]
 fn without_a_terminal_nothing_is_asked() {
-    let program = Program::new();
+    let program = program();
     // Answers that a prompt would take are waiting on standard input; they must stay there.
     let output = program.fed(
         &["call", "issue_refund", "--as", "alice"],
@@ -90,7 +92,7 @@ fn without_a_terminal_nothing_is_asked() {
 
 #[test]
 fn every_digit_of_an_amount_is_kept() {
-    let program = Program::new();
+    let program = program();
     let args = r#"{"customer_id":"A","amount_cents":9007199254740993,"reason":"r"}"#;
     let waiting = program.json(10, &["call", "issue_refund", "--args", args, "--as", "alice"]);
     assert_eq!(
@@ -111,7 +113,7 @@ fn every_digit_of_an_amount_is_kept() {
 
 #[test]
 fn a_damaged_store_runs_nothing() {
-    let program = Program::new();
+    let program = program();
     let args = r#"{"service_name":"billing"}"#;
     let (on, _) = program.proposed("restart_service", args);
     program.write(
@@ -126,7 +128,7 @@ fn a_damaged_store_runs_nothing() {
 #[cfg(unix)]
 #[test]
 fn a_worker_runs_what_is_cleared_and_stops_when_told() {
-    let program = Program::new();
+    let program = program();
     let mut worker = program
         .command(&["worker", "--json"])
         .stdout(Stdio::piped())
@@ -159,7 +161,7 @@ fn a_worker_runs_what_is_cleared_and_stops_when_told() {
 
 #[test]
 fn two_processes_run_a_call_once() {
-    let program = Program::new();
+    let program = program();
     let (on, call) = program.proposed("restart_service", r#"{"service_name":"mail"}"#);
     let words = ["decide", on.as_str(), "confirm", "--as", "alice", "--json"];
     let start = || program.command(&words).stdout(Stdio::piped()).spawn().unwrap();

@@ -1,14 +1,15 @@
 //! From a proposal to one line in the ledger, by the right people, and by nobody else.
 
+use example_kit::program::first;
 use serde_json::json;
 
-use crate::program::{Program, first};
+use crate::program;
 
 const REFUND: &str = r#"{"customer_id":"ACME-123","amount_cents":50000,"reason":"late"}"#;
 
 #[test]
 fn the_right_people_carry_a_refund_to_one_line_in_the_ledger() {
-    let program = Program::new();
+    let program = program();
     let (confirmation, call) = program.proposed("issue_refund", REFUND);
     let refused = program.decide(21, &confirmation, &["confirm", "--as", "mallory"]);
     assert_eq!(refused["code"], "not_allowed");
@@ -69,7 +70,7 @@ fn the_right_people_carry_a_refund_to_one_line_in_the_ledger() {
 
 #[test]
 fn who_said_it_and_how_is_on_record() {
-    let program = Program::new();
+    let program = program();
     let (_, call) = program.proposed("issue_refund", REFUND);
     let shown = program.json(0, &["show", &call]);
     let auth = shown["records"][0]["actor"]["auth"].as_str().unwrap().to_owned();
@@ -81,7 +82,7 @@ fn who_said_it_and_how_is_on_record() {
 
 #[test]
 fn large_sums_need_both_pools_and_a_person_counts_once() {
-    let program = Program::new();
+    let program = program();
     let args = r#"{"customer_id":"GLOBEX-7","amount_cents":1500000,"reason":"bent"}"#;
     let (confirmation, call) = program.proposed("issue_refund", args);
     let waiting = program.decide(10, &confirmation, &["confirm", "--as", "alice"]);
@@ -137,7 +138,7 @@ fn large_sums_need_both_pools_and_a_person_counts_once() {
 
 #[test]
 fn what_was_shown_before_an_amendment_is_stale() {
-    let program = Program::new();
+    let program = program();
     let (old, _) = program.proposed("issue_refund", REFUND);
     let less = r#"{"customer_id":"ACME-123","amount_cents":500,"reason":"late"}"#;
     let waiting = program.decide(10, &old, &["amend", "--arguments", less, "--as", "alice"]);
@@ -153,7 +154,7 @@ fn what_was_shown_before_an_amendment_is_stale() {
 
 #[test]
 fn an_unknown_actor_proposes_nothing_and_that_is_on_record() {
-    let program = Program::new();
+    let program = program();
     for tool in ["issue_refund", "search_orders", "export_customer_data"] {
         let args = if tool == "issue_refund" {
             REFUND
@@ -183,7 +184,7 @@ fn an_unknown_actor_proposes_nothing_and_that_is_on_record() {
 
 #[test]
 fn fields_are_asked_of_the_person_and_checked() {
-    let program = Program::new();
+    let program = program();
     let guess = r#"{"summary":"slow","severity":"high"}"#;
     let refused = program.json(
         21,
@@ -206,7 +207,7 @@ fn fields_are_asked_of_the_person_and_checked() {
 
 #[test]
 fn the_outside_reports_once_with_a_token() {
-    let program = Program::new();
+    let program = program();
     let (external, call) = program.proposed("submit_to_change_management", r#"{"title":"t","rollback":"r"}"#);
     assert_eq!(
         program.json(21, &["show", &call, "--token", "--as", "alice"])["code"],
@@ -235,7 +236,7 @@ fn the_outside_reports_once_with_a_token() {
 
 #[test]
 fn the_story_plays_without_a_terminal_again_and_again() {
-    let program = Program::new();
+    let program = program();
     for words in [&["demo"][..], &[]] {
         let story = program.words(0, words);
         for sight in [

@@ -1,6 +1,8 @@
 //! `traces`: over processes, pruned, lost without harm.
 
-use crate::program::{Program, first};
+use example_kit::program::{Program, first};
+
+use crate::program;
 
 const REFUND: &str = r#"{"customer_id":"ACME-123","amount_cents":50000,"reason":"late"}"#;
 
@@ -19,7 +21,7 @@ fn refunded(program: &Program, more: &[&str]) -> String {
 
 #[test]
 fn a_call_of_three_processes_is_one_trace() {
-    let program = Program::new();
+    let program = program();
     let call = refunded(&program, &[]);
     let list = program.json(0, &["traces"]);
     assert_eq!(list["items"].as_array().unwrap().len(), 1);
@@ -61,7 +63,7 @@ fn a_call_of_three_processes_is_one_trace() {
 
 #[test]
 fn traces_can_be_kept_elsewhere_or_not_at_all() {
-    let program = Program::new();
+    let program = program();
     let elsewhere = program.write("elsewhere.sqlite", "");
     refunded(&program, &["--traces", "off"]);
     assert!(
@@ -83,7 +85,7 @@ fn traces_can_be_kept_elsewhere_or_not_at_all() {
 
 #[test]
 fn a_spoilt_file_changes_no_answer() {
-    let program = Program::new();
+    let program = program();
     program.write("traces.sqlite", &"spoilt ".repeat(1000));
     program.json(1, &["traces"]);
     refunded(&program, &[]);

@@ -3,7 +3,7 @@
 use countersign_core::id::{ActorId, RunId, SessionId, TenantId};
 use countersign_core::time::Timestamp;
 
-use super::{call_id, conflicts, done, full, row, tenant};
+use super::{call_id, conflicts, done, full, row, step, tenant};
 use crate::store::{Commit, RunEventRow, RunFilter, RunRow, RunWrite, Store};
 
 /// A run of an agent that begins with two events.
@@ -114,6 +114,19 @@ pub(super) async fn a_session_goes_on_with_one_run(store: &dyn Store) {
     );
     let rest = store.runs(&tenant, &filter, Some(RunId::new(3, 1)), 10).await;
     assert_eq!(rest.unwrap().len(), 1);
+}
+
+pub(super) async fn a_commit_may_assume_how_a_run_stands(store: &dyn Store) {
+    let tenant = tenant("assumed-run");
+    done(store, commit(&tenant, begin(RunId::new(1, 1), "run"))).await;
+    let assuming = |number: u64, status: &str| Commit {
+        assumed_run: Some((RunId::new(number, 1), status.to_owned())),
+        ..step(&tenant, row(call_id(1), 0))
+    };
+    conflicts(store, assuming(1, "stopping")).await;
+    conflicts(store, assuming(2, "running")).await;
+    assert_eq!(store.call(&tenant, call_id(1)).await.unwrap(), None);
+    done(store, assuming(1, "running")).await;
 }
 
 pub(super) async fn runs_are_found(store: &dyn Store) {

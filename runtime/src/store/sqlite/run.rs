@@ -41,6 +41,18 @@ pub(super) fn is_as_expected(
     Ok(!taken)
 }
 
+/// Whether a run stands as it is believed to.
+pub(super) fn stands(
+    connection: &Connection,
+    tenant: &TenantId,
+    id: RunId,
+    status: &str,
+) -> rusqlite::Result<bool> {
+    connection
+        .prepare_cached("SELECT 1 FROM run WHERE tenant = ?1 AND id = ?2 AND status = ?3")?
+        .exists(params![tenant.as_str(), id.to_string(), status])
+}
+
 /// What forbids another run of a session to be alone.
 pub(super) const ALONE: &str =
     "SELECT 1 FROM run WHERE tenant = ?1 AND session = ?2 AND alone = 1 AND id <> ?3";

@@ -364,6 +364,11 @@ fn as_assumed(connection: &Connection, commit: &Commit, head: &Head) -> Result<b
     {
         return Ok(false);
     }
+    if let Some((run, status)) = &commit.assumed_run
+        && !run::stands(connection, &commit.tenant, *run, status)?
+    {
+        return Ok(false);
+    }
     if let Some(run) = &commit.run {
         return Ok(run::is_as_expected(connection, &commit.tenant, run)?);
     }

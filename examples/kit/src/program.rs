@@ -1,4 +1,9 @@
-//! Runs the program on a data directory that goes away.
+//! Runs a program of this repository on a data directory that goes away, each command in a process of its own.
+
+#![expect(
+    clippy::missing_panics_doc,
+    reason = "whatever goes wrong here is a test that fails"
+)]
 
 use std::io::Write as _;
 use std::process::{Command, Output, Stdio};
@@ -7,19 +12,24 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// The program and its data directory.
-pub(crate) struct Program {
+#[derive(Debug)]
+pub struct Program {
+    path: &'static str,
     dir: TempDir,
 }
 
 impl Program {
-    pub(crate) fn new() -> Self {
+    /// The program at this path: `Program::of(env!("CARGO_BIN_EXE_refunds"))`.
+    pub fn of(path: &'static str) -> Self {
         Self {
+            path,
             dir: tempfile::tempdir().unwrap(),
         }
     }
 
-    pub(crate) fn command(&self, words: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_refunds"));
+    /// A command that is not yet run.
+    pub fn command(&self, words: &[&str]) -> Command {
+        let mut command = Command::new(self.path);
         command
             .arg("--data")
             .arg(self.dir.path())
@@ -28,12 +38,13 @@ impl Program {
         command
     }
 
-    pub(crate) fn run(&self, words: &[&str]) -> Output {
+    /// Runs a command.
+    pub fn run(&self, words: &[&str]) -> Output {
         self.command(words).output().unwrap()
     }
 
     /// The same with something to read on standard input.
-    pub(crate) fn fed(&self, words: &[&str], input: &str) -> Output {
+    pub fn fed(&self, words: &[&str], input: &str) -> Output {
         let mut command = self.command(words);
         let command = command
             .stdin(Stdio::piped())
@@ -46,7 +57,7 @@ impl Program {
 
     /// The answer with `--json`, whose exit code must be this one.
     #[track_caller]
-    pub(crate) fn json(&self, code: i32, words: &[&str]) -> Value {
+    pub fn json(&self, code: i32, words: &[&str]) -> Value {
         let output = self.run(&[words, &["--json"]].concat());
         let text = String::from_utf8(output.stdout).unwrap();
         let errors = String::from_utf8_lossy(&output.stderr);
@@ -57,7 +68,7 @@ impl Program {
 
     /// What a person reads.
     #[track_caller]
-    pub(crate) fn words(&self, code: i32, words: &[&str]) -> String {
+    pub fn words(&self, code: i32, words: &[&str]) -> String {
         let output = self.run(words);
         let text = String::from_utf8(output.stdout).unwrap();
         assert_eq!(
@@ -71,28 +82,31 @@ impl Program {
 
     /// Proposes a call that waits; gives the id of its first requirement and its own.
     #[track_caller]
-    pub(crate) fn proposed(&self, tool: &str, args: &str) -> (String, String) {
+    pub fn proposed(&self, tool: &str, args: &str) -> (String, String) {
         let waiting = self.json(10, &["call", tool, "--args", args, "--as", "alice"]);
         (first(&waiting), waiting["call"].as_str().unwrap().to_owned())
     }
 
+    /// Decides a requirement.
     #[track_caller]
-    pub(crate) fn decide(&self, code: i32, on: &str, words: &[&str]) -> Value {
+    pub fn decide(&self, code: i32, on: &str, words: &[&str]) -> Value {
         self.json(code, &[&["decide", on], words].concat())
     }
 
-    pub(crate) fn file(&self, name: &str) -> String {
+    /// What is in a file of the data directory; nothing if there is none.
+    pub fn file(&self, name: &str) -> String {
         std::fs::read_to_string(self.dir.path().join(name)).unwrap_or_default()
     }
 
-    pub(crate) fn write(&self, name: &str, text: &str) -> String {
+    /// Writes a file into the data directory, and says where it is.
+    pub fn write(&self, name: &str, text: &str) -> String {
         let path = self.dir.path().join(name);
         std::fs::write(&path, text).unwrap();
         path.to_str().unwrap().to_owned()
     }
 
     /// The kinds of the records of a call, with who did it and the code of a refusal.
-    pub(crate) fn records(&self, call: &str) -> Vec<String> {
+    pub fn records(&self, call: &str) -> Vec<String> {
         let log = self.json(0, &["audit", "log", "--call", call]);
         let word = |it: &Value| it.as_str().map_or_else(String::new, |it| format!(" {it}"));
         let items = log["items"].as_array().unwrap();
@@ -112,11 +126,15 @@ impl Program {
 
 /// The id of the first requirement of an answer.
 #[track_caller]
-pub(crate) fn first(answer: &Value) -> String {
+pub fn first(answer: &Value) -> String {
     answer["requirements"][0]["id"].as_str().unwrap().to_owned()
 }
 
 /// The names of the fields of an object, sorted.
-pub(crate) fn names(value: &Value) -> Vec<&str> {
-    value.as_object().unwrap().keys().map(String::as_str).collect()
+pub fn names(value: &Value) -> Vec<&str> {
+    let object = value.as_object().unwrap();
+    let mut names: Vec<&str> = object.keys().map(String::as_str).collect();
+    // `serde_json` sorts them only where no crate of the program has made it keep their order.
+    names.sort_unstable();
+    names
 }
