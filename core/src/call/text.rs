@@ -111,12 +111,22 @@ impl Stored {
 mod tests {
     use super::*;
     use crate::actor::{Actor, Kind};
-    use crate::call::{Opening, Release};
+    use crate::call::{Event, Opening, Release};
     use crate::canonical::Canonical;
     use crate::digest::Digest;
     use crate::gate::{ConfirmationGate, Gates};
     use crate::id::{ActorId, CallId, RunId, TenantId, ToolName};
     use std::time::Duration;
+
+    fn by() -> Actor {
+        Actor {
+            id: ActorId::new("alice").unwrap(),
+            kind: Kind::Person,
+            roles: [].into(),
+            pools: [].into(),
+            auth: "test".to_owned(),
+        }
+    }
 
     fn call() -> Call {
         let expires_in = Duration::from_hours(1);
@@ -137,13 +147,7 @@ mod tests {
                 destructive: false,
                 secrets: Vec::new(),
             },
-            requester: Actor {
-                id: ActorId::new("alice").unwrap(),
-                kind: Kind::Person,
-                roles: [].into(),
-                pools: [].into(),
-                auth: "test".to_owned(),
-            },
+            requester: by(),
             agent: None,
             salt: Digest::new([7; 32]),
             patience: expires_in,
@@ -168,6 +172,14 @@ mod tests {
         assert!(read.told.digest().is_some());
         assert_eq!(read.told.digest(), Told::of(&call.body()).digest());
         assert_eq!(read.to_text(), call.to_text());
+    }
+
+    #[test]
+    fn nothing_is_told_of_a_call_that_is_closed() {
+        let (by, reason) = (by(), None);
+        let closed = call().step(Event::Cancelled { by, reason }, Timestamp::from_millis(1));
+        let read = Call::from_text(&closed.call.to_text()).unwrap();
+        assert_eq!((closed.call.state(), read.state()), (None, None));
     }
 
     #[test]
