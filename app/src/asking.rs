@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 use crate::cli::{DecideArgs, Verb};
 use crate::people::People;
 use crate::prompt::{Field, Prompt, Stop};
+use crate::questions::Asked;
 use crate::reply::head;
 use crate::requirement;
 use crate::session::Session;
@@ -19,6 +20,13 @@ pub(crate) async fn decision(
     call: &Call,
     requirement: &Requirement,
 ) -> Result<Option<DecideArgs>, Stop> {
+    if let Some(asked) = Asked::of(requirement) {
+        let values = asked.answered(prompt).await?;
+        return Ok(values.map(|it| DecideArgs {
+            values: Some(it.to_string()),
+            ..bare(requirement, by, Verb::Fill)
+        }));
+    }
     let choices = choices(requirement.kind);
     let words: Vec<String> = choices
         .iter()
@@ -36,21 +44,7 @@ pub(crate) async fn decision(
     else {
         return Ok(None);
     };
-    let mut args = DecideArgs {
-        requirement: requirement.id,
-        verb: *verb,
-        by: Some(by),
-        reason: None,
-        arguments: None,
-        values: None,
-        result: None,
-        failed: None,
-        token: None,
-        remember: None,
-        scope: Span::Run,
-        uses: None,
-        no_run: false,
-    };
+    let mut args = bare(requirement, by, *verb);
     let now = requirement.arguments.value();
     let now = now.as_object().cloned().unwrap_or_default();
     let descriptor = session.descriptor(call).await?;
@@ -82,6 +76,25 @@ pub(crate) async fn decision(
     Ok(Some(args))
 }
 
+/// A decision that says nothing more than its verb.
+fn bare(requirement: &Requirement, by: ActorId, verb: Verb) -> DecideArgs {
+    DecideArgs {
+        requirement: requirement.id,
+        verb,
+        by: Some(by),
+        reason: None,
+        arguments: None,
+        values: None,
+        result: None,
+        failed: None,
+        token: None,
+        remember: None,
+        scope: Span::Run,
+        uses: None,
+        no_run: false,
+    }
+}
+
 /// Asks for fields, one after the other.
 pub(crate) async fn fields(
     prompt: &mut Prompt,
@@ -108,6 +121,13 @@ pub(crate) fn pause(session: &Session, people: &People, call: &Call, requirement
         Phase::InDoubt { .. } => "\nWaiting for an operator.\n\n".to_owned(),
         _ => "\nPaused. Nothing has run.\n\n".to_owned(),
     };
+    if let [one] = requirements
+        && Asked::of(one).is_some()
+    {
+        // The questions say it all, and in better words than their JSON.
+        let by = call.agent().as_ref().map_or(call.requester(), |it| &it.id);
+        return format!("\n{by} wants to know:\n");
+    }
     words.push_str(&head(session, call));
     for (place, requirement) in requirements.iter().enumerate() {
         words.push('\n');

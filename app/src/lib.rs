@@ -40,6 +40,7 @@ mod input;
 mod lists;
 mod people;
 mod prompt;
+mod questions;
 mod record;
 mod reply;
 mod requirement;

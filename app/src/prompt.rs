@@ -139,6 +139,16 @@ pub(crate) struct Field<'a> {
 }
 
 impl<'a> Field<'a> {
+    /// A field with this JSON Schema.
+    pub(crate) const fn new(name: &'a str, description: &'a str, required: bool, schema: &'a Value) -> Self {
+        Self {
+            name,
+            description,
+            required,
+            schema,
+        }
+    }
+
     /// The parameter of that name.
     pub(crate) fn of(descriptor: &'a Descriptor, name: &str) -> Option<Self> {
         let parameter = descriptor.parameters.iter().find(|it| it.name == name)?;

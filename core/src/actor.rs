@@ -36,6 +36,18 @@ pub enum Kind {
     Unknown,
 }
 
+impl Kind {
+    /// As it is stored and recorded.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Person => "person",
+            Self::Service => "service",
+            Self::Agent => "agent",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
 /// Somebody, as of now.
 ///
 /// Whoever looks it up fills in roles and pools; nothing here asks where they come from.

@@ -5,18 +5,19 @@
 //! What a newcomer would get wrong: an entry holds no personal data. Arguments, reasons and results
 //! are [`Blob`]s beside the log, bound by a keyed commitment, so that they can be erased.
 
+mod fields;
 pub mod note;
 mod proof;
 mod receipt;
 
+pub use fields::Fields;
 pub use proof::{Prover, is_consistent, root_of_inclusion};
 pub use receipt::{Receipt, ReceiptError};
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
-use crate::canonical::Canonical;
+use crate::canonical::quote;
 use crate::digest::Digest;
 use crate::id::{CallId, TenantId};
 use crate::time::Timestamp;
@@ -29,12 +30,11 @@ pub const ENTRY_VERSION: u64 = 1;
 /// An entry that waits for its place in the log.
 ///
 /// ```
-/// use countersign_core::audit::Draft;
+/// use countersign_core::audit::{Draft, Fields};
 /// use countersign_core::id::TenantId;
 /// use countersign_core::time::Timestamp;
 ///
-/// let mut fields = serde_json::Map::new();
-/// fields.insert("kind".to_owned(), "policy.changed".into());
+/// let fields = Fields::from_iter([("kind", "policy.changed".into())]);
 /// let draft = Draft { call: None, fields, blobs: Vec::new() };
 /// let entry = draft.entry(&TenantId::default(), 0, Timestamp::from_millis(0))?;
 /// assert_eq!(
@@ -48,7 +48,7 @@ pub struct Draft {
     /// The call it is about, to find its entries again.
     pub call: Option<CallId>,
     /// The fields, without `v`, `log`, `seq` and `time`.
-    pub fields: Map<String, Value>,
+    pub fields: Fields,
     /// What the commitments in the fields are bound to.
     pub blobs: Vec<Blob>,
 }
@@ -104,7 +104,7 @@ pub struct Entry {
 /// use countersign_core::id::TenantId;
 /// use countersign_core::time::Timestamp;
 ///
-/// let fields = [("note".to_owned(), "x".repeat(MOST_ENTRY_BYTES).into())];
+/// let fields = [("note", "x".repeat(MOST_ENTRY_BYTES).into())];
 /// let draft = Draft { call: None, fields: fields.into_iter().collect(), blobs: Vec::new() };
 /// let error = draft.entry(&TenantId::default(), 0, Timestamp::default()).unwrap_err();
 /// assert!(error.to_string().contains("more than 16384"));
@@ -122,15 +122,12 @@ impl Draft {
     ///
     /// [`EntryError`] if the text would be longer than [`MOST_ENTRY_BYTES`] or nested too deeply.
     pub fn entry(&self, log: &TenantId, seq: u64, time: Timestamp) -> Result<Entry, EntryError> {
-        let (version, log) = (Value::from(ENTRY_VERSION), Value::from(log.as_str()));
-        let (seq, time) = (Value::from(seq), Value::from(time.to_string()));
-        let own = [("v", &version), ("log", &log), ("seq", &seq), ("time", &time)];
+        let (version, seq, time) = (ENTRY_VERSION.to_string(), seq.to_string(), format!("\"{time}\""));
+        let mut name = String::with_capacity(16);
+        quote(log.as_str(), &mut name);
         // The place in the log is the log's to say, whatever the draft holds under these names.
-        let fields = self.fields.iter().map(|(name, value)| (name.as_str(), value));
-        let fields = fields.filter(|(name, _)| own.iter().all(|(own, _)| own != name));
-        let text = Canonical::of_members(fields.chain(own))
-            .map_err(|error| EntryError(error.to_string()))?
-            .into_string();
+        let own = [("log", &*name), ("seq", &seq), ("time", &time), ("v", &version)];
+        let text = self.fields.object(&own).map_err(EntryError)?;
         if text.len() > MOST_ENTRY_BYTES {
             return Err(EntryError(format!(
                 "{} bytes are more than {MOST_ENTRY_BYTES}",
@@ -325,10 +322,10 @@ mod tests {
     fn an_entry_is_canonical_and_bounded() {
         let mut draft = Draft {
             call: None,
-            fields: Map::new(),
+            fields: Fields::default(),
             blobs: Vec::new(),
         };
-        draft.fields.insert("kind".to_owned(), "test".into());
+        draft.fields.insert("kind", "test".into());
         let entry = draft
             .entry(&TenantId::default(), 4, Timestamp::from_millis(0))
             .unwrap();
@@ -337,9 +334,7 @@ mod tests {
             r#"{"kind":"test","log":"default","seq":4,"time":"1970-01-01T00:00:00.000Z","v":1}"#
         );
         assert_eq!(entry.leaf, leaf(entry.text.as_bytes()));
-        draft
-            .fields
-            .insert("long".to_owned(), "x".repeat(MOST_ENTRY_BYTES).into());
+        draft.fields.insert("long", "x".repeat(MOST_ENTRY_BYTES).into());
         assert!(
             draft
                 .entry(&TenantId::default(), 4, Timestamp::from_millis(0))

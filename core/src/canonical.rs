@@ -85,15 +85,6 @@ impl Canonical {
         Self::bounded(out)
     }
 
-    /// The canonical form of an object with these members, whose names must differ.
-    pub(crate) fn of_members<'a>(
-        members: impl Iterator<Item = (&'a str, &'a Value)>,
-    ) -> Result<Self, CanonicalError> {
-        let mut out = String::with_capacity(1024);
-        write_members(members.collect(), &mut out, 1)?;
-        Self::bounded(out)
-    }
-
     fn bounded(out: String) -> Result<Self, CanonicalError> {
         if out.len() > MOST_BYTES {
             return Err(CanonicalError::TooLong(out.len()));
@@ -109,10 +100,6 @@ impl Canonical {
     /// The text.
     pub fn as_str(&self) -> &str {
         &self.0
-    }
-
-    pub(crate) fn into_string(self) -> String {
-        self.0.into_string()
     }
 
     /// The value.
@@ -250,7 +237,7 @@ impl<'de> Visitor<'de> for Writer<'_> {
     }
 
     fn visit_str<E: serde::de::Error>(self, value: &str) -> Result<(), E> {
-        string(value, self.out);
+        quote(value, self.out);
         Ok(())
     }
 
@@ -303,7 +290,7 @@ impl<'de> Visitor<'de> for Writer<'_> {
             if last.is_some() {
                 self.out.push(',');
             }
-            string(key, self.out);
+            quote(key, self.out);
             self.out.push(':');
             self.out.push_str(value);
             last = Some(key);
@@ -313,7 +300,8 @@ impl<'de> Visitor<'de> for Writer<'_> {
     }
 }
 
-fn write_value(value: &Value, out: &mut String, level: usize) -> Result<(), CanonicalError> {
+/// Writes a value that stands `level` arrays and objects deep.
+pub(crate) fn write_value(value: &Value, out: &mut String, level: usize) -> Result<(), CanonicalError> {
     if level >= MOST_LEVELS && (value.is_array() || value.is_object()) {
         return Err(CanonicalError::Unacceptable(format!(
             "nested deeper than {MOST_LEVELS} levels"
@@ -331,7 +319,7 @@ fn write_value(value: &Value, out: &mut String, level: usize) -> Result<(), Cano
                 let _ = write!(out, "{value}");
             }
         },
-        Value::String(value) => string(value, out),
+        Value::String(value) => quote(value, out),
         Value::Array(items) => {
             out.push('[');
             for (place, item) in items.iter().enumerate() {
@@ -364,7 +352,7 @@ fn write_members(
         if place > 0 {
             out.push(',');
         }
-        string(key, out);
+        quote(key, out);
         out.push(':');
         write_value(value, out, level)?;
     }
@@ -373,7 +361,7 @@ fn write_members(
 }
 
 /// RFC 8785 section 3.2.3: by UTF-16 code units, which for ASCII is by bytes.
-fn in_order(a: &str, b: &str) -> Ordering {
+pub(crate) fn in_order(a: &str, b: &str) -> Ordering {
     if a.is_ascii() && b.is_ascii() {
         a.cmp(b)
     } else {
@@ -382,7 +370,7 @@ fn in_order(a: &str, b: &str) -> Ordering {
 }
 
 /// RFC 8785 section 3.2.2.2.
-fn string(text: &str, out: &mut String) {
+pub(crate) fn quote(text: &str, out: &mut String) {
     out.push('"');
     if !text.bytes().any(|it| it < b' ' || it == b'"' || it == b'\\') {
         out.push_str(text);

@@ -5,11 +5,11 @@
 //! an end means that the process died in between. Somebody whom nobody knows runs nothing, on record.
 
 use countersign_core::actor::Kind;
-use countersign_core::audit::{Blob, Draft};
+use countersign_core::audit::{Blob, Draft, Fields};
 use countersign_core::call::Outcome;
 use countersign_core::digest::Digest;
 use countersign_core::id::CallId;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::call::{Called, Parts, canonical};
 use crate::engine::random_bytes;
@@ -103,11 +103,11 @@ struct Trail<'a> {
 }
 
 impl Trail<'_> {
-    fn commit(&self, inner: &crate::engine::Inner, kind: &str, word: &str, blob: Blob) -> Commit {
+    fn commit(&self, inner: &crate::engine::Inner, kind: &str, word: &'static str, blob: Blob) -> Commit {
         let actor = inner.directory.last().actor(self.by);
         let auth: String = actor.auth.chars().take(256).collect();
-        let mut fields = Map::new();
-        let mut put = |name: &str, value: Value| fields.insert(name.to_owned(), value);
+        let mut fields = Fields::default();
+        let mut put = |name: &'static str, value: Value| fields.insert(name, value);
         put("kind", kind.into());
         put("call", self.id.to_string().into());
         put("tool", self.entry.definition().name.into());

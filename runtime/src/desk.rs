@@ -13,14 +13,14 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use countersign_core::actor::Actor;
-use countersign_core::audit::Draft;
+use countersign_core::audit::{Draft, Fields};
 use countersign_core::call::{Answer, Call, Code, Event, Phase, Refusal, Step};
 use countersign_core::digest::Digest;
 use countersign_core::grant::{Grant, Offer, Wish};
 use countersign_core::id::{CallId, RequirementId};
 use countersign_core::requirement::Requirement;
 use countersign_core::tool::Descriptor;
-use serde_json::{Map, json};
+use serde_json::json;
 
 use crate::agenda;
 use crate::directory::Directory;
@@ -472,12 +472,12 @@ impl Inner {
     }
 
     async fn refuse_unknown(&self, on: RequirementId, by: &Identity) -> Result<Decided, Error> {
-        let mut fields = Map::new();
-        fields.insert("kind".to_owned(), "decision.refused".into());
-        fields.insert("requirement".to_owned(), on.to_string().into());
-        fields.insert("refusal".to_owned(), Code::UnknownRequirement.as_str().into());
+        let mut fields = Fields::default();
+        fields.insert("kind", "decision.refused".into());
+        fields.insert("requirement", on.to_string().into());
+        fields.insert("refusal", Code::UnknownRequirement.as_str().into());
         let auth: String = by.auth().chars().take(256).collect();
-        fields.insert("actor".to_owned(), json!({"id": by.id().as_str(), "auth": auth}));
+        fields.insert("actor", json!({"id": by.id().as_str(), "auth": auth}));
         self.store
             .commit(Commit {
                 records: vec![Draft {
@@ -517,7 +517,7 @@ pub(crate) fn stricter(call: &Call, directory: &Directory) -> Option<Event> {
                 Event::Tightened {
                     satisfiable: can_be_met(
                         &asked,
-                        &directory.members(),
+                        directory.members(),
                         &behind(call.requester(), call.agent().as_ref()),
                     ),
                     gates,

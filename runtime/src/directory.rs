@@ -4,15 +4,15 @@
 //! revision it was computed from, and the store refuses if that is no longer the one.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use countersign_core::actor::{ActingAgent, Actor, Kind};
-use countersign_core::audit::{Blob, Draft};
+use countersign_core::audit::{Blob, Draft, Fields};
 use countersign_core::canonical::Canonical;
 use countersign_core::digest::Digest;
 use countersign_core::gate::Gates;
 use countersign_core::id::{ActorId, PoolName, TenantId};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::error::Error;
 use crate::identity::Identity;
@@ -25,6 +25,7 @@ pub(crate) struct Directory {
     pub(crate) revision: u64,
     pub(crate) policy: Policy,
     pub(crate) actors: BTreeMap<ActorId, ActorEntry>,
+    members: OnceLock<BTreeMap<PoolName, BTreeSet<ActorId>>>,
 }
 
 impl Directory {
@@ -40,6 +41,7 @@ impl Directory {
             revision: stored.revision,
             policy,
             actors,
+            members: OnceLock::new(),
         })
     }
 
@@ -49,6 +51,7 @@ impl Directory {
             revision: 0,
             policy: policy.clone(),
             actors: policy.actors().clone(),
+            members: OnceLock::new(),
         }
     }
 
@@ -89,20 +92,17 @@ impl Directory {
             .collect()
     }
 
-    /// The persons of every pool.
-    pub(crate) fn members(&self) -> BTreeMap<PoolName, BTreeSet<ActorId>> {
-        let persons = |pool: &crate::policy::Pool| {
-            self.actors
-                .iter()
-                .filter(|(id, entry)| pool.has(id, entry))
-                .map(|(id, _)| id.clone())
-                .collect()
-        };
-        self.policy
-            .pools()
-            .iter()
-            .map(|(name, pool)| (name.clone(), persons(pool)))
-            .collect()
+    /// The persons of every pool. Found once: there may be thousands of actors, and every opening asks.
+    pub(crate) fn members(&self) -> &BTreeMap<PoolName, BTreeSet<ActorId>> {
+        self.members.get_or_init(|| {
+            let persons = |pool: &crate::policy::Pool| {
+                let actors = self.actors.iter();
+                let members = actors.filter(|(id, entry)| pool.has(id, entry));
+                members.map(|(id, _)| id.clone()).collect()
+            };
+            let pools = self.policy.pools().iter();
+            pools.map(|(name, pool)| (name.clone(), persons(pool))).collect()
+        })
     }
 
     /// The agent of that id with its owner.
@@ -223,13 +223,13 @@ fn change(stored: &Directory, policy: &Policy, actors: &BTreeMap<ActorId, ActorE
         salt: policy.digest(),
         content: json!(policy.text()).to_string(),
     };
-    let mut fields = Map::new();
-    fields.insert("kind".to_owned(), "policy.changed".into());
-    fields.insert("before".to_owned(), stored.policy.digest().to_string().into());
-    fields.insert("after".to_owned(), policy.digest().to_string().into());
-    fields.insert("policy".to_owned(), blob.commitment().to_string().into());
+    let mut fields = Fields::default();
+    fields.insert("kind", "policy.changed".into());
+    fields.insert("before", stored.policy.digest().to_string().into());
+    fields.insert("after", policy.digest().to_string().into());
+    fields.insert("policy", blob.commitment().to_string().into());
     fields.insert(
-        "actors".to_owned(),
+        "actors",
         json!({"added": names(added), "removed": names(removed), "changed": names(changed)}),
     );
     Draft {

@@ -93,7 +93,7 @@ pub(crate) fn regate(
     };
     let satisfiable = can_be_met(
         &asked,
-        &directory.members(),
+        directory.members(),
         &behind(call.requester(), call.agent().as_ref()),
     );
     Some(Event::Gated(Judgement {

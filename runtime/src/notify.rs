@@ -171,10 +171,10 @@ impl Notifier {
 
     /// What a step is about, as far as it matters to those who were asked. Its record is gone after the commit.
     pub(crate) fn cause(record: Option<&Draft>) -> Cause {
-        let field = |name: &str| record.and_then(|it| it.fields.get(name)?.as_str());
+        let field = |name: &str| record.and_then(|it| it.fields.get(name));
         Cause {
-            on: field("requirement").and_then(|it| it.parse().ok()),
-            expired: field("kind") == Some("call.deadline_passed"),
+            on: field("requirement").and_then(|it| it.as_str()?.parse().ok()),
+            expired: field("kind").is_some_and(|it| it == "call.deadline_passed"),
         }
     }
 

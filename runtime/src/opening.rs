@@ -223,7 +223,7 @@ fn opening(
     } else {
         let judged = judge(entry, directory, arguments)?;
         let behind = behind(&requester.id, agent.as_ref());
-        blocked.extend(can_be_met(&judged.gates, &directory.members(), &behind).err());
+        blocked.extend(can_be_met(&judged.gates, directory.members(), &behind).err());
         (judged.gates, judged.rules)
     };
     Ok(Opening {

@@ -33,13 +33,12 @@ pub use sqlite::{Sqlite, Stats};
 /// ```
 /// use countersign::TenantId;
 /// use countersign::Timestamp;
-/// use countersign::core::audit::Draft;
+/// use countersign::core::audit::{Draft, Fields};
 /// use countersign::store::{Commit, Committed, Sqlite, Store};
 ///
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let mut fields = serde_json::Map::new();
-/// fields.insert("kind".to_owned(), "example".into());
+/// let fields = Fields::from_iter([("kind", "example".into())]);
 /// let commit = Commit {
 ///     records: vec![Draft { call: None, fields, blobs: Vec::new() }],
 ///     ..Commit::new(TenantId::default(), Timestamp::from_millis(0))

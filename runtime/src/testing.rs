@@ -171,11 +171,11 @@ pub fn registry_errors(registry: &Registry, policy: Option<&crate::Policy>) -> V
         }
     }
     if let Some(policy) = policy {
-        let members = crate::directory::Directory::seeded_from(policy).members();
+        let directory = crate::directory::Directory::seeded_from(policy);
         errors.extend(
             registry
                 .iter()
-                .flat_map(|it| policy.check_tool(it.descriptor(), &members)),
+                .flat_map(|it| policy.check_tool(it.descriptor(), directory.members())),
         );
     }
     errors

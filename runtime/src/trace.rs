@@ -231,7 +231,8 @@ impl Drop for Execution {
 /// What a step is called, if anybody listens: the kind of its record.
 pub(crate) fn step(record: Option<&Draft>) -> Option<String> {
     let record = record.filter(|_| is_on())?;
-    let kind = record.fields.get("kind")?.as_str()?;
+    let kind = record.fields.get("kind")?;
+    let kind = kind.as_str()?;
     Some(kind.strip_prefix("call.").unwrap_or(kind).to_owned())
 }
 

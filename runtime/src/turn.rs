@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use countersign_core::actor::Actor;
 use countersign_core::call::{Answer, Call, Event, Phase, Shadow, Step};
+use countersign_core::digest::Digest;
 use countersign_core::id::CallId;
 
 use crate::agenda;
@@ -46,9 +47,20 @@ impl Recent {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&id)
     }
 
+    /// Keeps a call that this process may have to do with at once. Who approves or reports comes later,
+    /// and what executes is in the hands of its worker.
     pub(crate) fn put(&self, loaded: &Loaded) {
-        let closed = matches!(loaded.call.phase(), Phase::Closed { .. });
-        if closed || loaded.row.state.len() > MOST_RECENT_BYTES {
+        let soon = match loaded.call.phase() {
+            Phase::Input { .. } | Phase::Gating { .. } | Phase::Confirm { .. } | Phase::Cleared { .. } => {
+                true
+            }
+            Phase::Approve { .. }
+            | Phase::Executing { .. }
+            | Phase::External { .. }
+            | Phase::InDoubt { .. }
+            | Phase::Closed { .. } => false,
+        };
+        if !soon || loaded.row.state.len() > MOST_RECENT_BYTES {
             return;
         }
         let mut calls = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -127,14 +139,19 @@ impl Inner {
                 self.directory.refreshed(&*self.store).await?
             };
             let now = self.clock.now();
-            let step = match decide(&loaded.call, &directory)? {
+            let decided = decide(&loaded.call, &directory)?;
+            // Who tells of a step wants to know where it came from; most often there is nobody.
+            let tells = trace::is_on() || self.notifier.is_some();
+            let before = tells.then(|| loaded.call.clone());
+            let descriptor = *loaded.call.descriptor();
+            let step = match decided {
                 Move::Leave => {
                     return Ok(Turned {
                         loaded,
                         answer: Answer::Repeated,
                     });
                 }
-                Move::Event(event) => loaded.call.clone().step(event, now),
+                Move::Event(event) => loaded.call.step(event, now),
                 Move::Step(step) => *step,
             };
             let Step {
@@ -143,7 +160,9 @@ impl Inner {
                 record,
                 change,
             } = step;
-            if record.is_none() && call == loaded.call {
+            if answer == Answer::Repeated {
+                let row = loaded.row;
+                let loaded = Loaded { call, row };
                 return Ok(Turned { loaded, answer });
             }
             let row = Arc::new(row(&call, loaded.row.version + 1));
@@ -159,17 +178,17 @@ impl Inner {
                 }),
                 grant: change.as_ref().map(|it| grant::write(&it.grant)),
                 before: change.as_ref().and_then(|it| it.grant.ends()),
-                descriptor: self.descriptor_of(&call, &loaded.call),
+                descriptor: self.descriptor_of(&call, descriptor),
                 assumed_directory: Some(directory.revision),
                 records: record.into_iter().chain(change.map(|it| it.record)).collect(),
                 ..Commit::new(self.tenant.clone(), now)
             };
             if let Committed::Done { .. } = self.store.commit(commit).await? {
-                if let Some(step) = traced {
-                    trace::moved(&loaded.call, &call, &step, now);
+                if let (Some(step), Some(before)) = (traced, &before) {
+                    trace::moved(before, &call, &step, now);
                 }
                 if let Some((notifier, cause)) = told {
-                    notifier.tell(Some(&loaded.call), &call, &cause, &directory.policy, now);
+                    notifier.tell(before.as_ref(), &call, &cause, &directory.policy, now);
                 }
                 let loaded = Loaded { call, row };
                 self.recent.put(&loaded);
@@ -181,8 +200,8 @@ impl Inner {
     }
 
     /// The descriptor, when the call was gated with another one than it was opened with.
-    fn descriptor_of(&self, now: &Call, before: &Call) -> Option<(countersign_core::digest::Digest, String)> {
-        if now.descriptor() == before.descriptor() {
+    fn descriptor_of(&self, now: &Call, before: Digest) -> Option<(Digest, String)> {
+        if *now.descriptor() == before {
             return None;
         }
         let entry = self

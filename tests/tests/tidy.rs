@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 const MOST_LINES: usize = 600;
 
 /// The floors of `docs/ARCHITECTURE.md`: each crate and those of ours it may import. Downward only.
-const FLOORS: [(&str, &[&str]); 9] = [
+const FLOORS: &[(&str, &[&str])] = &[
     ("core", &[]),
     ("macros", &[]),
     ("runtime", &["countersign-core", "countersign-macros"]),
@@ -18,6 +18,14 @@ const FLOORS: [(&str, &[&str]); 9] = [
     ("examples/kit", &["countersign-agent"]),
     (
         "examples/approvals",
+        &["countersign", "countersign-agent", "countersign-app"],
+    ),
+    (
+        "examples/feedback",
+        &["countersign", "countersign-agent", "countersign-app"],
+    ),
+    (
+        "examples/helpdesk",
         &["countersign", "countersign-agent", "countersign-app"],
     ),
     ("examples/refunds", &["countersign", "countersign-app"]),
@@ -84,7 +92,7 @@ fn dependencies(manifest: &str, section: &str) -> Vec<String> {
 
 #[test]
 fn imports_only_point_down() {
-    for (name, allowed) in FLOORS {
+    for (name, allowed) in FLOORS.iter().copied() {
         let manifest = read(&root().join(name).join("Cargo.toml"));
         for dependency in dependencies(&manifest, "[dependencies]") {
             if dependency.starts_with("countersign") {

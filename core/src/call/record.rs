@@ -3,12 +3,14 @@
 //! An entry says who did what to which call and where the call then stood. It holds no personal data
 //! but the actor's id: words, arguments and results are blobs beside the log, bound by commitments.
 
-use serde_json::{Map, Value};
+use std::fmt::{Display, Write as _};
 
 use super::{Answer, Call, Claim, Code, Phase, Refusal, Step, Vote};
 use crate::actor::Actor;
-use crate::audit::{Blob, Draft};
+use crate::audit::{Blob, Draft, Fields};
+use crate::canonical::quote;
 use crate::digest::Digest;
+use crate::gate::ApprovalGate;
 use crate::grant::Change;
 use crate::id::RequirementId;
 use crate::requirement::Ask;
@@ -16,7 +18,7 @@ use crate::requirement::Ask;
 /// Collects the fields of one entry.
 pub(super) struct Note {
     kind: &'static str,
-    fields: Map<String, Value>,
+    fields: Fields,
     blobs: Vec<Blob>,
     /// Words and results that are to become blobs, under the names of their fields.
     words: Vec<(&'static str, String)>,
@@ -27,41 +29,64 @@ impl Note {
     pub(super) fn new(kind: &'static str) -> Self {
         Self {
             kind,
-            fields: Map::new(),
+            fields: Fields::of_call(),
             blobs: Vec::new(),
             words: Vec::new(),
         }
     }
 
-    fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
-        self.fields.insert(name.to_owned(), value.into());
+    /// A field whose value is written in canonical form here: no tree of values is made for a record.
+    fn with(mut self, name: &'static str, value: impl FnOnce(&mut String)) -> Self {
+        self.fields.put(name, value);
         self
+    }
+
+    /// Something whose text needs no escapes.
+    fn name(self, name: &'static str, value: &impl Display) -> Self {
+        self.with(name, |out| {
+            let _ = write!(out, "\"{value}\"");
+        })
+    }
+
+    fn digest(self, name: &'static str, value: &Digest) -> Self {
+        self.with(name, |out| value.quote(out))
     }
 
     /// Who did it.
     pub(super) fn by(self, actor: &Actor) -> Self {
-        let roles = within(2048, actor.roles.iter().map(|it| Value::from(it.as_str())));
-        let kind = serde_json::to_value(actor.kind).unwrap_or_default();
         let auth: String = actor.auth.chars().take(256).collect();
-        let value = serde_json::json!({"id": actor.id.as_str(), "kind": kind, "auth": auth, "roles": roles});
-        self.with("actor", value)
+        self.with("actor", |out| {
+            out.push_str("{\"auth\":");
+            quote(&auth, out);
+            out.push_str(",\"id\":");
+            quote(actor.id.as_str(), out);
+            out.push_str(",\"kind\":");
+            quote(actor.kind.name(), out);
+            out.push_str(",\"roles\":");
+            list(2048, &actor.roles, out, |role, out| quote(role.as_str(), out));
+            out.push('}');
+        })
     }
 
     /// A holder of a reporting token did it.
     pub(super) fn by_token(self, token: &Digest) -> Self {
-        self.with("actor", serde_json::json!({"token": token.to_string()}))
+        self.with("actor", |out| {
+            out.push_str("{\"token\":");
+            token.quote(out);
+            out.push('}');
+        })
     }
 
     /// Which requirement it answers.
     pub(super) fn on(self, requirement: RequirementId) -> Self {
-        self.with("requirement", requirement.to_string())
+        self.name("requirement", &requirement)
     }
 
     /// The arguments as they are shown from now on.
     pub(super) fn arguments(mut self, shown: Blob) -> Self {
-        let commitment = shown.commitment().to_string();
+        let commitment = shown.commitment();
         self.blobs.push(shown);
-        self.with("shown", commitment)
+        self.digest("shown", &commitment)
     }
 
     /// Somebody's words, or a result: bound here, kept beside the log.
@@ -80,43 +105,42 @@ impl Note {
 
     /// Under which claim.
     pub(super) fn claim(self, claim: Claim) -> Self {
-        self.with(
-            "claim",
-            serde_json::json!({"worker": claim.worker.to_string(), "number": claim.number}),
-        )
+        self.with("claim", |out| {
+            let Claim { worker, number } = claim;
+            let _ = write!(out, "{{\"number\":{number},\"worker\":\"{worker}\"}}");
+        })
     }
 
     /// For which approval gate.
     pub(super) fn gate(self, place: usize) -> Self {
-        self.with("gate", place)
+        self.with("gate", |out| {
+            let _ = write!(out, "{place}");
+        })
     }
 
     /// Votes that no longer count.
     pub(super) fn void(self, votes: &[Vote]) -> Self {
-        let void: Vec<Value> = votes
-            .iter()
-            .map(|it| serde_json::json!({"gate": it.gate, "by": it.by.as_str()}))
-            .collect();
-        self.with("void", void)
+        self.with("void", |out| list(usize::MAX, votes, out, vote))
     }
 
     /// Which grant passed the confirmation, if one did.
     pub(super) fn passed_by(self, change: Option<&Change>) -> Self {
         match change {
-            Some(change) => self.word("passed_by", &change.grant.id().to_string()),
+            Some(change) => self.name("passed_by", &change.grant.id()),
             None => self,
         }
     }
 
     /// What is asked.
     pub(super) fn asked(self, asks: &[Ask]) -> Self {
-        let asked: Vec<Value> = asks.iter().map(|it| it.name().into()).collect();
-        self.with("asked", asked)
+        self.with("asked", |out| {
+            list(usize::MAX, asks, out, |ask, out| quote(&ask.name(), out));
+        })
     }
 
     /// A plain word that is no personal data.
-    pub(super) fn word(self, name: &str, value: &str) -> Self {
-        self.with(name, value)
+    pub(super) fn word(self, name: &'static str, value: &str) -> Self {
+        self.with(name, |out| quote(value, out))
     }
 }
 
@@ -129,7 +153,7 @@ impl Step {
         self.call.told = self.call.to_be_told();
         for (name, state) in [("was", was), ("is", self.call.told.digest())] {
             if let Some(state) = state {
-                record.fields.insert(name.to_owned(), state.to_string().into());
+                record.fields.put(name, |out| state.quote(out));
             }
         }
     }
@@ -154,8 +178,8 @@ impl Call {
             kind: "call.refused",
             ..note
         }
-        .with("event", event)
-        .with("refusal", refusal.code.as_str());
+        .word("event", event)
+        .word("refusal", refusal.code.as_str());
         let draft = self.draft(note);
         Step {
             call: self,
@@ -186,31 +210,40 @@ impl Call {
     }
 
     fn draft(&self, note: Note) -> Draft {
+        let kind = note.kind;
         let mut note = note
-            .with("run", self.run.to_string())
-            .with("call", self.id.to_string())
-            .with("tool", self.tool.as_str())
-            .with("descriptor", self.descriptor.to_string())
-            .with("requester", self.requester.as_str())
-            .with("phase", self.phase.name())
-            .with("seal", self.seal.to_string())
-            .with("args", self.committed.to_string())
-            .with("gates", self.gates_digest().to_string())
-            .with("policy", self.policy_note());
+            .word("kind", kind)
+            .name("run", &self.run)
+            .name("call", &self.id)
+            .word("tool", self.tool.as_str())
+            .digest("descriptor", &self.descriptor)
+            .word("requester", self.requester.as_str())
+            .word("phase", self.phase.name())
+            .digest("seal", &self.seal.0)
+            .digest("args", &self.committed)
+            .digest("gates", &self.gates_digest())
+            .with("policy", |out| self.policy_note(out));
         if let Some(agent) = &self.agent {
-            note = note.with("agent", serde_json::json!({"id": agent.id.as_str(), "owner": agent.owner.as_ref().map(crate::id::ActorId::as_str)}));
+            note = note.with("agent", |out| {
+                out.push_str("{\"id\":");
+                quote(agent.id.as_str(), out);
+                out.push_str(",\"owner\":");
+                match &agent.owner {
+                    Some(owner) => quote(owner.as_str(), out),
+                    None => out.push_str("null"),
+                }
+                out.push('}');
+            });
         }
         if let Phase::Closed { outcome } = &self.phase {
-            note = note.with("outcome", outcome.name());
+            note = note.word("outcome", outcome.name());
         }
-        let kind = note.kind;
-        note = note.with("kind", kind);
         for (name, text) in std::mem::take(&mut note.words) {
             let blob = Blob {
                 salt: self.key_of_words(name, &text),
                 content: text,
             };
-            note = note.with(name, blob.commitment().to_string());
+            note = note.digest(name, &blob.commitment());
             note.blobs.push(blob);
         }
         Draft {
@@ -221,41 +254,73 @@ impl Call {
     }
 
     /// Which rules applied, what was needed and what there was.
-    fn policy_note(&self) -> Value {
-        let mut needed = Vec::new();
-        if self.gates.user_input.is_some() {
-            needed.push(Value::from("user_input"));
-        }
-        if self.gates.confirmation.is_some() {
-            needed.push(Value::from("confirmation"));
-        }
-        for gate in self.gates.approvals.iter().take(crate::gate::MOST_APPROVALS) {
-            needed.push(serde_json::json!({"pool": gate.pool.as_str(), "quorum": gate.quorum}));
-        }
-        if self.gates.external.is_some() {
-            needed.push(Value::from("external"));
-        }
-        let had = within(
-            3072,
-            self.votes
-                .iter()
-                .map(|it| serde_json::json!({"gate": it.gate, "by": it.by.as_str()})),
+    fn policy_note(&self, out: &mut String) {
+        out.push_str("{\"had\":");
+        list(3072, &self.votes, out, vote);
+        out.push_str(",\"needed\":");
+        let gates = &self.gates;
+        let before = [
+            gates.user_input.as_ref().map(|_| Needed::Word("user_input")),
+            gates.confirmation.as_ref().map(|_| Needed::Word("confirmation")),
+        ];
+        let pools = gates.approvals.iter().take(crate::gate::MOST_APPROVALS);
+        let external = gates.external.as_ref().map(|_| Needed::Word("external"));
+        let needed = before.into_iter().flatten().chain(pools.map(Needed::Pool));
+        list(
+            usize::MAX,
+            needed.chain(external),
+            out,
+            |needed, out| match needed {
+                Needed::Word(word) => quote(word, out),
+                Needed::Pool(gate) => {
+                    out.push_str("{\"pool\":");
+                    quote(gate.pool.as_str(), out);
+                    let _ = write!(out, ",\"quorum\":{}}}", gate.quorum);
+                }
+            },
         );
-        serde_json::json!({"rules": self.rules.to_string(), "needed": needed, "had": had})
+        out.push_str(",\"rules\":");
+        self.rules.quote(out);
+        out.push('}');
     }
 }
 
-/// The first of these, as many as fit: an entry has room for what people choose, but not for all of it.
-fn within(bytes: usize, values: impl Iterator<Item = Value>) -> Vec<Value> {
-    let mut room = bytes;
-    values
-        .take_while(|it| {
-            let length = it.to_string().len();
-            let fits = length <= room;
-            room = room.saturating_sub(length);
-            fits
-        })
-        .collect()
+/// A gate in a record.
+enum Needed<'a> {
+    Word(&'static str),
+    Pool(&'a ApprovalGate),
+}
+
+fn vote(vote: &Vote, out: &mut String) {
+    out.push_str("{\"by\":");
+    quote(vote.by.as_str(), out);
+    let _ = write!(out, ",\"gate\":{}}}", vote.gate);
+}
+
+/// The first of these, as many as fit into `room` bytes: an entry has room for what people choose, but not
+/// for all of it.
+fn list<T>(
+    mut room: usize,
+    items: impl IntoIterator<Item = T>,
+    out: &mut String,
+    write: impl Fn(T, &mut String),
+) {
+    out.push('[');
+    for (place, item) in items.into_iter().enumerate() {
+        let before = out.len();
+        if place > 0 {
+            out.push(',');
+        }
+        let begin = out.len();
+        write(item, out);
+        let length = out.len() - begin;
+        if length > room {
+            out.truncate(before);
+            break;
+        }
+        room -= length;
+    }
+    out.push(']');
 }
 
 /// A refusal with this code.

@@ -37,13 +37,20 @@ impl fmt::Debug for Seal {
     }
 }
 
-/// What the last record told of, as text and digest, if that was made in this process: it saves writing
-/// the whole call again for its row and for the next record. No part of the call: it is neither stored nor
-/// compared.
+/// What the last record told of, as text and digest, if that was made or read in this process: it saves
+/// writing the whole call again for its row and for the next record. No part of the call: it is neither
+/// stored nor compared.
 #[derive(Clone, Default)]
 pub(super) struct Told(Option<(Arc<str>, Digest)>);
 
 impl Told {
+    /// What the text of a call says, without what stands beside it. The salt in it keeps the digest from
+    /// being guessed.
+    pub(super) fn of(body: &str) -> Self {
+        let digest = Digest::of("countersign/state/1", &[body.as_bytes()]);
+        Self(Some((body.into(), digest)))
+    }
+
     /// Takes it out: whatever comes next may change the call.
     pub(super) const fn take(&mut self) -> Self {
         Self(self.0.take())
@@ -206,14 +213,12 @@ impl Call {
     }
 
     /// The stored call as its records tell of it; nothing once it is closed, when nothing of it runs any
-    /// more. The salt in it keeps the digest from being guessed.
+    /// more.
     pub(super) fn to_be_told(&self) -> Told {
         if let Phase::Closed { .. } = self.phase {
             return Told::default();
         }
-        let text = self.body();
-        let digest = Digest::of("countersign/state/1", &[text.as_bytes()]);
-        Told(Some((text.into(), digest)))
+        Told::of(&self.body())
     }
 
     /// The digest of the state that the records speak of.

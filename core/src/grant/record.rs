@@ -1,11 +1,11 @@
 //! What happens to a grant, on record under the call whose confirmation made it.
 
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::{Change, Grant};
 use crate::actor::{Actor, OPERATOR};
-use crate::audit::Draft;
+use crate::audit::{Draft, Fields};
 use crate::call::{Answer, Code, Refusal, persons_only};
 use crate::digest::Digest;
 use crate::id::{CallId, GrantId};
@@ -113,11 +113,9 @@ impl Grant {
         }
     }
 
-    fn draft(&self, kind: &str, more: impl FnOnce(&mut dyn FnMut(&str, Value))) -> Draft {
-        let mut fields = Map::new();
-        let mut put = |name: &str, value: Value| {
-            fields.insert(name.to_owned(), value);
-        };
+    fn draft(&self, kind: &str, more: impl FnOnce(&mut dyn FnMut(&'static str, Value))) -> Draft {
+        let mut fields = Fields::default();
+        let mut put = |name: &'static str, value: Value| fields.insert(name, value);
         put("kind", kind.into());
         put("grant", self.id.to_string().into());
         put("terms", self.terms().to_string().into());

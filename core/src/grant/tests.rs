@@ -92,7 +92,10 @@ fn its_owner_or_an_operator_takes_it_back() {
         let revoking = grant().revoke(&by);
         assert_eq!(revoking.answer, Answer::Accepted);
         assert!(revoking.grant.is_revoked() && !revoking.grant.is_live(Timestamp::default()));
-        assert_eq!(revoking.record.unwrap().fields["actor"]["id"], by.id.as_str());
+        assert_eq!(
+            revoking.record.unwrap().fields.get("actor").unwrap()["id"],
+            by.id.as_str()
+        );
         let again = revoking.grant.revoke(&by);
         assert_eq!((again.answer, again.record), (Answer::Repeated, None));
     }
@@ -108,7 +111,10 @@ fn its_owner_or_an_operator_takes_it_back() {
             "{by:?}"
         );
         assert_eq!(revoking.grant, grant());
-        assert_eq!(revoking.record.unwrap().fields["kind"], "grant.refused");
+        assert_eq!(
+            revoking.record.unwrap().fields.get("kind").unwrap(),
+            "grant.refused"
+        );
     }
     let used = grant()
         .used_by(CallId::new(2, 2))

@@ -6,7 +6,7 @@ pub mod script;
 mod story;
 pub mod tools;
 
-use countersign_agent::Agent;
+use countersign_agent::{Agent, ModelError};
 use countersign_app::App;
 use example_kit::{Books, script::model};
 
@@ -23,10 +23,13 @@ pub fn app() -> App {
     App::new("approvals")
         .policy(POLICY)
         .state_with(Books::open)
-        .agent(
-            Agent::builder("clerk")
-                .shared_model(model(script::clerk))
-                .instructions(INSTRUCTIONS),
-        )
+        .agent_with(|_, _| async {
+            let model = model(script::clerk)?;
+            Ok::<_, ModelError>(
+                Agent::builder("clerk")
+                    .shared_model(model)
+                    .instructions(INSTRUCTIONS),
+            )
+        })
         .demo(|stage| Box::pin(story::play(stage)))
 }

@@ -27,6 +27,11 @@ impl Program {
         }
     }
 
+    /// The data directory.
+    pub fn dir(&self) -> &std::path::Path {
+        self.dir.path()
+    }
+
     /// A command that is not yet run.
     pub fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::new(self.path);
@@ -35,6 +40,17 @@ impl Program {
             .arg(self.dir.path())
             .args(words)
             .stdin(Stdio::null());
+        // Tests hear the script, also on the machine of somebody who has a key.
+        for name in [
+            "OPENAI_API_KEY",
+            "OPENAI_BASE_URL",
+            "ANTHROPIC_API_KEY",
+            "GEMINI_API_KEY",
+            "OLLAMA_HOST",
+        ] {
+            command.env_remove(name);
+        }
+        command.env_remove("COUNTERSIGN_MODEL");
         command
     }
 

@@ -6,15 +6,22 @@
 
 use std::sync::Arc;
 
-use countersign_agent::model::{ScriptedModel, Step};
-use countersign_agent::{Message, ModelProvider, Request, ToolResult};
+use countersign_agent::model::{ScriptedModel, Step, from_env};
+use countersign_agent::{Message, ModelError, ModelProvider, Request, ToolResult};
 use serde_json::Value;
 
-/// The model of an example: one that follows this script.
-pub fn model(script: fn(&Turn<'_>) -> Step) -> Arc<dyn ModelProvider> {
-    Arc::new(ScriptedModel::answering(move |request| {
-        script(&Turn::of(request))
-    }))
+/// The model of an example: the one that the environment names (see [`from_env`]), or one that follows this script.
+///
+/// # Errors
+///
+/// If what the environment says of a provider does not suffice.
+pub fn model(script: fn(&Turn<'_>) -> Step) -> Result<Arc<dyn ModelProvider>, ModelError> {
+    Ok(match from_env()? {
+        Some(model) => Arc::new(model),
+        None => Arc::new(ScriptedModel::answering(move |request| {
+            script(&Turn::of(request))
+        })),
+    })
 }
 
 /// What the person said last, and what has come of it so far.

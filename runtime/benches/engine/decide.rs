@@ -14,6 +14,7 @@ use countersign::store::{CallRow, Sqlite};
 use countersign::{Answer, Requirement, TenantId, Timestamp};
 use criterion::Criterion;
 use rusqlite::{Connection, params};
+use serde_json::{Map, Value};
 use tokio::task::JoinSet;
 
 use crate::cycle::raw_connection;
@@ -141,7 +142,9 @@ impl Desk {
         let rows = rows.expect("entries");
         let record = |text: &str| Draft {
             call: None,
-            fields: serde_json::from_str(text).expect("an entry"),
+            fields: serde_json::from_str::<Map<String, Value>>(text)
+                .expect("an entry")
+                .into(),
             blobs: Vec::new(),
         };
         let calls = self.calls(asked).await.into_iter().zip(before);

@@ -236,7 +236,7 @@ fn check_tools(registry: &Registry, policy: &Policy) -> Result<(), Error> {
     let members = directory.members();
     let errors: Vec<String> = registry
         .iter()
-        .flat_map(|it| policy.check_tool(it.descriptor(), &members))
+        .flat_map(|it| policy.check_tool(it.descriptor(), members))
         .collect();
     if errors.is_empty() {
         Ok(())

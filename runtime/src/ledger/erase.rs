@@ -8,8 +8,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use countersign_core::actor::{Actor, OPERATOR};
-use countersign_core::audit::Draft;
 use countersign_core::audit::note::{Note, VerifierKey};
+use countersign_core::audit::{Draft, Fields};
 use countersign_core::call::{Call, Code, Phase, Refusal};
 use countersign_core::digest::Digest;
 use countersign_core::id::CallId;
@@ -138,8 +138,8 @@ impl Engine {
             let records = pages(&named)
                 .map(|named| {
                     let mut fields = said("blobs.erased", Some(call), &actor);
-                    fields.insert("basis".to_owned(), basis.into());
-                    fields.insert("blobs".to_owned(), Value::Array(named.to_vec()));
+                    fields.insert("basis", basis.into());
+                    fields.insert("blobs", Value::Array(named.to_vec()));
                     draft(fields)
                 })
                 .collect();
@@ -192,7 +192,7 @@ impl Inner {
                 return self.refuse(event, on, &actor, refusal).await.map(Kept::Refused);
             }
             let mut fields = said(kind, on, &actor);
-            fields.insert("basis".to_owned(), reason.into());
+            fields.insert("basis", reason.into());
             let keeping = if lifts {
                 Keeping::Lift { on }
             } else {
@@ -214,8 +214,8 @@ impl Inner {
         refusal: Refusal,
     ) -> Result<Refusal, Error> {
         let mut fields = said("keeping.refused", on, actor);
-        fields.insert("event".to_owned(), event.into());
-        fields.insert("refusal".to_owned(), refusal.code.as_str().into());
+        fields.insert("event", event.into());
+        fields.insert("refusal", refusal.code.as_str().into());
         let mut commit = self.commit_of(vec![draft(fields)], None, None, 0);
         commit.assumed_directory = None;
         self.store.commit(commit).await?;
@@ -274,22 +274,22 @@ fn pages(named: &[Value]) -> impl Iterator<Item = &[Value]> {
     one.into_iter().chain(named.chunks(MOST_NAMED))
 }
 
-fn said(kind: &str, call: Option<CallId>, actor: &Actor) -> Map<String, Value> {
+fn said(kind: &str, call: Option<CallId>, actor: &Actor) -> Fields {
     let auth: String = actor.auth.chars().take(256).collect();
-    let mut fields = Map::new();
-    fields.insert("kind".to_owned(), kind.into());
+    let mut fields = Fields::default();
+    fields.insert("kind", kind.into());
     fields.insert(
-        "actor".to_owned(),
+        "actor",
         json!({"id": actor.id.as_str(), "kind": actor.kind, "auth": auth}),
     );
     if let Some(call) = call {
-        fields.insert("call".to_owned(), call.to_string().into());
+        fields.insert("call", call.to_string().into());
     }
     fields
 }
 
 /// It is about a call and is none of its steps, so it is not among the records that lead to its state.
-fn draft(fields: Map<String, Value>) -> Draft {
+fn draft(fields: Fields) -> Draft {
     Draft {
         call: None,
         fields,

@@ -10,11 +10,11 @@ pub(crate) mod runs;
 
 use std::sync::Arc;
 
-use countersign_core::audit::{self, Blob, Draft, Frontier};
+use countersign_core::audit::{self, Blob, Draft, Fields, Frontier};
 use countersign_core::digest::Digest;
 use countersign_core::id::{ActorId, CallId, RunId, TenantId, ToolName};
 use countersign_core::time::Timestamp;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use tokio::task::JoinSet;
 
 use super::{
@@ -99,11 +99,9 @@ pub fn row(id: CallId, version: u64) -> CallRow {
 
 /// A record about `call`.
 pub fn record(call: Option<CallId>, kind: &str) -> Draft {
-    let mut fields = Map::new();
-    fields.insert("kind".to_owned(), kind.into());
     Draft {
         call,
-        fields,
+        fields: Fields::from_iter([("kind", kind.into())]),
         blobs: Vec::new(),
     }
 }
@@ -361,7 +359,7 @@ async fn a_record_that_cannot_be_written_stops_its_commit(store: &dyn Store) {
     let mut commit = full(&tenant, row(call_id(1), 0), 1);
     let mut long = record(None, "long");
     long.fields
-        .insert("text".to_owned(), "x".repeat(audit::MOST_ENTRY_BYTES).into());
+        .insert("text", "x".repeat(audit::MOST_ENTRY_BYTES).into());
     commit.records.push(long);
     let result = store.commit(commit.clone()).await;
     assert!(matches!(result, Err(StoreError::Record(_))), "got {result:?}");
@@ -528,9 +526,7 @@ async fn one_of_many_wins_each_version(store: &Arc<dyn Store>) {
             let (store, tenant) = (Arc::clone(store), tenant.clone());
             tasks.spawn(async move {
                 let mut commit = step(&tenant, row(call_id(1), version));
-                commit.records[0]
-                    .fields
-                    .insert("winner".to_owned(), number.into());
+                commit.records[0].fields.insert("winner", number.into());
                 let done = store.commit(commit).await.unwrap() != Committed::Conflict;
                 done.then_some(number)
             });

@@ -28,7 +28,7 @@ pub(crate) fn written(entries: &[Entry]) -> MemoryLog {
         let time: Timestamp = fields["time"].as_str().unwrap().parse().unwrap();
         let draft = Draft {
             call: None,
-            fields: fields.clone(),
+            fields: fields.clone().into(),
             blobs: Vec::new(),
         };
         let entry = draft.entry(&TenantId::default(), head.size(), time).unwrap();

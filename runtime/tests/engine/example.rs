@@ -407,9 +407,9 @@ async fn exported(dir: &Path) -> PathBuf {
         .start()
         .await
         .unwrap();
-    let draft = |fields| Draft {
+    let draft = |fields: Map<String, Value>| Draft {
         call: None,
-        fields,
+        fields: fields.into(),
         blobs: Vec::new(),
     };
     for (number, fields) in (0..).zip(all()) {

@@ -139,7 +139,7 @@ fn copy(pattern: &Map<String, Value>, round: usize) -> Draft {
     }
     Draft {
         call: None,
-        fields,
+        fields: fields.into(),
         blobs: Vec::new(),
     }
 }

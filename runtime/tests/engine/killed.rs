@@ -50,7 +50,7 @@ impl Guard for Narrator {
         let kinds: Vec<_> = commit
             .records
             .iter()
-            .map(|it| it.fields["kind"].to_string())
+            .map(|it| it.fields.get("kind").unwrap().to_string())
             .collect();
         self.say(&format!("commit.before {number} {}", kinds.join(",")));
         let committed = store.commit(commit).await;

@@ -62,7 +62,11 @@ impl Interloper {
 #[async_trait]
 impl Guard for Arc<Interloper> {
     async fn commit(&self, store: &Sqlite, commit: Commit) -> Result<Committed, StoreError> {
-        if commit.records.iter().any(|it| it.fields["kind"] == self.before) {
+        if commit
+            .records
+            .iter()
+            .any(|it| it.fields.get("kind").is_some_and(|it| it == self.before))
+        {
             self.interfere().await;
         }
         store.commit(commit).await

@@ -63,7 +63,7 @@ impl Original {
             let time: Timestamp = fields["time"].as_str().unwrap().parse().unwrap();
             let draft = Draft {
                 call: None,
-                fields: fields.clone(),
+                fields: fields.clone().into(),
                 blobs: Vec::new(),
             };
             let commit = Commit {

@@ -37,9 +37,10 @@ impl Guard for Claims {
         for record in commit
             .records
             .iter()
-            .filter(|it| it.fields["kind"] == "call.claimed")
+            .filter(|it| it.fields.get("kind").is_some_and(|it| it == "call.claimed"))
         {
-            let worker = record.fields["claim"]["worker"].as_str().unwrap();
+            let worker = record.fields.get("claim").unwrap();
+            let worker = worker["worker"].as_str().unwrap();
             say(format!("claims {worker}"));
         }
         store.commit(commit).await

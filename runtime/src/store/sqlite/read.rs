@@ -88,6 +88,28 @@ impl Readers {
     }
 }
 
+/// As long as it lives, everything that is read through its connection is of one state.
+///
+/// What `Connection::unchecked_transaction` does, with statements that are prepared once.
+struct Moment<'a>(&'a Connection);
+
+impl<'a> Moment<'a> {
+    fn of(connection: &'a Connection) -> rusqlite::Result<Self> {
+        connection.prepare_cached("BEGIN")?.execute([])?;
+        Ok(Self(connection))
+    }
+}
+
+impl Drop for Moment<'_> {
+    fn drop(&mut self) {
+        // Nothing was written. If even this fails, the next one is refused with the reason.
+        let _ = self
+            .0
+            .prepare_cached("ROLLBACK")
+            .and_then(|mut it| it.execute([]));
+    }
+}
+
 /// How many places of `audit_entry` each log has for itself.
 pub(super) const PLACES: u64 = 1 << 40;
 
@@ -262,19 +284,19 @@ pub(super) fn directory(
     tenant: &TenantId,
     known: Option<u64>,
 ) -> rusqlite::Result<Option<Directory>> {
-    // Two tables: the transaction keeps both answers of one revision.
-    let transaction = connection.unchecked_transaction()?;
-    if known == Some(revision(&transaction, tenant)?) {
+    // Two tables: both answers must be of one revision.
+    let _now = Moment::of(connection)?;
+    if known == Some(revision(connection, tenant)?) {
         return Ok(None);
     }
-    let found = transaction
+    let found = connection
         .prepare_cached("SELECT revision, policy FROM directory WHERE tenant = ?1")?
         .query_row([tenant.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
     let Some((revision, policy)) = found else {
         return Ok(Some(Directory::default()));
     };
-    let actors = transaction
+    let actors = connection
         .prepare_cached(ACTORS)?
         .query_map([tenant.as_str()], |row| Ok((parsed(row, 0)?, row.get(1)?)))?
         .collect::<rusqlite::Result<_>>()?;
@@ -321,17 +343,17 @@ pub(super) fn entries_of_call(
     limit: usize,
 ) -> rusqlite::Result<Vec<EntryRow>> {
     let (log, call) = (tenant.as_str(), call.to_string());
-    // Two tables: the transaction keeps all answers of one state.
-    let transaction = connection.unchecked_transaction()?;
-    let listed: Option<String> = transaction
+    // Two tables: all answers must be of one state.
+    let _now = Moment::of(connection)?;
+    let listed: Option<String> = connection
         .prepare_cached(LISTED)?
         .query_row([log, &call], |row| row.get(0))
         .optional()?;
-    let mut found: Vec<EntryRow> = transaction
+    let mut found: Vec<EntryRow> = connection
         .prepare_cached(ENTRIES_ALONE)?
         .query_map(params![log, call, from, limited(limit)], entry_row)?
         .collect::<rusqlite::Result<_>>()?;
-    let mut at = transaction.prepare_cached(ENTRY_AT)?;
+    let mut at = connection.prepare_cached(ENTRY_AT)?;
     for place in listed
         .iter()
         .flat_map(|it| it.split(','))
