@@ -142,7 +142,12 @@ fn ended(run: &Run) -> String {
     let why = run
         .error()
         .map_or_else(String::new, |it| format!(": {}", text::shown(it)));
-    text::wrapped(&format!("The run is {}{why}.", run.status()), "", "")
+    let how = match run.status() {
+        Status::Failed => "failed".to_owned(),
+        Status::Cancelled => "was stopped".to_owned(),
+        status => format!("is {status}"),
+    };
+    text::wrapped(&format!("The run {how}{why}."), "", "")
 }
 
 /// The words of a model, line by line.
