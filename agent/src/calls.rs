@@ -38,6 +38,7 @@ impl Driver {
             plan.child = Some(engine.new_run_id());
         }
         let entry = engine.registry().get(&call.name);
+        plan.gated = engine.tier(&call.name) == Some(Tier::Gated);
         if let Some(entry) = entry
             && let Ok(Value::Object(mut given)) = serde_json::from_str(&proposal.arguments)
         {
@@ -91,7 +92,7 @@ impl Driver {
             if let Some(refused) = &slot.plan.refused {
                 found.push((place, refused.clone()));
             } else if slot.plan.child.is_some() {
-            } else if self.agent.0.engine.tier(&slot.call.name) == Some(Tier::Gated) {
+            } else if slot.plan.gated {
                 match self.gated(slot, proposal).await? {
                     Made::Closed(outcome) => {
                         if let Outcome::Rejected {
@@ -333,10 +334,12 @@ impl InPlace {
 
 /// Whether a tool that may have run can be run again without harm.
 fn may_repeat(engine: &Engine, tool: &str) -> bool {
-    engine.registry().get(tool).is_some_and(|it| {
+    let harmless = engine.registry().get(tool).is_some_and(|it| {
         let hints = it.descriptor().hints;
         hints.read_only || hints.idempotent
-    })
+    });
+    // A release that asks people now has not asked them about this.
+    harmless && engine.tier(tool) != Some(Tier::Gated)
 }
 
 /// How a call ended, if it has.

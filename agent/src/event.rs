@@ -138,6 +138,10 @@ impl EventKind {
 pub struct Plan {
     /// The id that the call will have, or has.
     pub call: CallId,
+    /// Whether it is opened and waits for people or for a worker, as the tool was when this was planned; otherwise
+    /// it runs in place.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub gated: bool,
     /// The run of the agent that is asked in place of a tool.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub child: Option<RunId>,
@@ -160,6 +164,7 @@ impl Plan {
     pub(crate) const fn new(call: CallId) -> Self {
         Self {
             call,
+            gated: false,
             child: None,
             dropped: Vec::new(),
             rewritten_by: Vec::new(),

@@ -255,9 +255,16 @@ impl Agent {
                 return Ok(Some(Run::of(&run, &[])));
             }
         }
+        let was_paused = run.status == Status::Paused;
         let mut driver = self.driver(run);
         driver.tell = tell;
-        driver.claim().await?;
+        if was_paused {
+            // What is done next is to read how calls have ended. The commit that brings their results is the claim:
+            // of two processes that read them, one is refused, and has done nothing.
+            driver.prepare().await?;
+        } else {
+            driver.claim().await?;
+        }
         driver.lead().await.map(Some)
     }
 
@@ -367,6 +374,12 @@ impl Agent {
 impl Driver {
     /// Says that this process leads the run from now on.
     async fn claim(&mut self) -> Led<()> {
+        self.prepare().await?;
+        self.commit(Safe::Process).await
+    }
+
+    /// Makes ready to lead it, and says nothing yet.
+    async fn prepare(&mut self) -> Led<()> {
         self.run.status = Status::Running;
         if let Some(session) = self.run.session.clone() {
             let agent = self.agent.clone();
@@ -377,7 +390,7 @@ impl Driver {
                 .await?;
             self.history = found.messages;
         }
-        self.commit(Safe::Process).await
+        Ok(())
     }
 
     /// Stops the run on behalf of whoever rejected a call with it.

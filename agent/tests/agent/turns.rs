@@ -351,3 +351,58 @@ async fn a_tool_that_changed_while_it_waited_is_asked_again() {
     assert_eq!(run.output(), Some("Done."));
     assert_eq!(world.effects.all(), ["refund ACME 5"]);
 }
+
+/// `refund` after a redeploy that has lost its gate, and says that it may run twice.
+static OPENED: LazyLock<Definition> = LazyLock::new(|| {
+    static DESCRIPTOR: LazyLock<Descriptor> = LazyLock::new(|| {
+        let mut descriptor = refund::descriptor().clone();
+        descriptor.gates.confirmation = None;
+        descriptor.hints.idempotent = true;
+        descriptor
+    });
+    let old = refund::definition();
+    Definition {
+        name: old.name,
+        location: old.location,
+        descriptor: || &DESCRIPTOR,
+        conditions: old.conditions,
+        check: old.check,
+        states: old.states,
+        body: old.body,
+    }
+});
+
+#[tokio::test]
+async fn a_call_that_waits_is_not_run_in_place_because_its_tool_lost_the_gate() {
+    let world = World::new().await;
+    let script = || {
+        ScriptedModel::new([
+            Step::call("refund", json!({"customer": "ACME", "cents": 5})),
+            Step::say("Done."),
+        ])
+    };
+    let alice = identity("alice");
+    let run = world
+        .agent(script())
+        .await
+        .run("Refund.")
+        .by(&alice)
+        .await
+        .unwrap();
+    let asked = run.active_requirements()[0].clone();
+    let built = Engine::builder().store(crate::world::open(world.dir.path()));
+    let built = built.registry(Registry::from_definitions([&*OPENED]).unwrap());
+    let built = built.policy(Policy::parse(crate::world::POLICY).unwrap());
+    let built = built.state(world.effects.clone()).clock(world.clock.clone());
+    let engine = built.worker(false).start().await.unwrap();
+    let agent = crate::world::builder(script()).build(&engine).await.unwrap();
+    agent.work().await.unwrap();
+    assert_eq!(agent.get(run.id()).await.unwrap().status(), Status::Paused);
+    let run = agent
+        .continue_run(run.id(), [asked.reject("no")])
+        .by(&alice)
+        .await
+        .unwrap();
+    assert_eq!(run.output(), Some("Done."));
+    assert_eq!(world.effects.all(), [""; 0]);
+}
