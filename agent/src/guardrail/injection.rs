@@ -116,17 +116,25 @@ impl PromptInjectionGuardrail {
 
     /// What patterns say about a text at this place.
     pub fn suspicion(&self, place: Place, text: &str) -> Suspicion {
-        let is_data = place == Place::Result;
-        let is_json = matches!(place, Place::Arguments | Place::Result) && json::is_json(text);
-        let said = if is_json { leaves(text) } else { text.to_owned() };
-        let score = weighed(&said, is_data).unwrap_or(Score {
-            weight: CERTAIN,
-            reasons: vec!["could not be read"],
-        });
-        Suspicion {
-            weight: score.weight,
-            reasons: score.reasons,
-        }
+        suspected(place, text)
+    }
+}
+
+/// The longest text that is looked at where it is, in bytes. A longer one takes so long that others would wait for
+/// the thread, and that a time limit must be able to give it up.
+const MOST_AT_ONCE: usize = 4096;
+
+fn suspected(place: Place, text: &str) -> Suspicion {
+    let is_data = place == Place::Result;
+    let is_json = matches!(place, Place::Arguments | Place::Result) && json::is_json(text);
+    let said = if is_json { leaves(text) } else { text.to_owned() };
+    let score = weighed(&said, is_data).unwrap_or(Score {
+        weight: CERTAIN,
+        reasons: vec!["could not be read"],
+    });
+    Suspicion {
+        weight: score.weight,
+        reasons: score.reasons,
     }
 }
 
@@ -140,7 +148,14 @@ impl Hook for PromptInjectionGuardrail {
         if seen.place == Place::Output {
             return Ok(Verdict::Pass);
         }
-        let suspicion = self.suspicion(seen.place, seen.text);
+        let suspicion = if seen.text.len() <= MOST_AT_ONCE {
+            suspected(seen.place, seen.text)
+        } else {
+            let (place, text) = (seen.place, seen.text.to_owned());
+            tokio::task::spawn_blocking(move || suspected(place, &text))
+                .await
+                .map_err(|_| HookError::new("it could not be read"))?
+        };
         if suspicion.is_certain() || suspicion.is_unsure() && self.strict {
             let reasons = suspicion.reasons.join(", ");
             return Ok(Verdict::block(format!(
