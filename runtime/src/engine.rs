@@ -324,15 +324,17 @@ impl Engine {
 pub(crate) struct Mint(Mutex<(u64, u128)>);
 
 impl Mint {
-    /// Milliseconds and random bits: fresh ones in a new millisecond, the next number within the same.
+    /// Milliseconds and random bits. Within a millisecond the upper 24 of the 80 count up; the lower 56 are random in
+    /// every id, as traces that are kept by a share of them want it.
     fn next(&self, now: u64) -> (u64, u128) {
-        /// 79 bits, so that counting up never reaches the 80 that an id has.
+        /// 79 bits, so that there is room to count.
         const MOST: u128 = (1 << 79) - 1;
+        const LOW: u32 = 56;
         let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         *last = if now > last.0 {
             (now, random() & MOST)
         } else {
-            (last.0, last.1 + 1)
+            (last.0, ((last.1 >> LOW) + 1) << LOW | random() & ((1 << LOW) - 1))
         };
         *last
     }

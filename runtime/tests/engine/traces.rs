@@ -211,7 +211,8 @@ async fn a_call_is_one_trace_over_all_processes() {
     }
     assert_eq!(approved.text("countersign.pool"), Some("managers"));
     assert_eq!(confirmed.text("countersign.pool"), None);
-    let attributes: Vec<&str> = execution.attributes.keys().map(String::as_str).collect();
+    let mut attributes: Vec<&str> = execution.attributes.keys().map(String::as_str).collect();
+    attributes.sort_unstable();
     assert_eq!(
         attributes,
         [
