@@ -6,6 +6,7 @@
 
 #[cfg(any(test, feature = "testing"))]
 pub mod conformance;
+mod edge;
 mod keeping;
 mod row;
 #[cfg(feature = "sqlite")]
@@ -18,6 +19,7 @@ use countersign_core::id::{CallId, GrantId, RunId, TenantId};
 use countersign_core::time::Timestamp;
 use tokio::sync::watch;
 
+pub use edge::{EdgeFilter, EdgeRow, EdgeWrite};
 pub use keeping::{CheckpointRow, Keeping};
 pub use row::{
     CallFilter, CallRow, CallWrite, Directory, DirectoryWrite, EntryRow, GrantFilter, GrantRow, GrantWrite,
@@ -67,6 +69,9 @@ pub struct Commit {
     pub run: Option<RunWrite>,
     /// The grant that is made, used or revoked.
     pub grant: Option<GrantWrite>,
+    /// What edges keep, that is written or deleted with it. If one of them is not stored as expected, the
+    /// commit is a [`Conflict`](Committed::Conflict).
+    pub edges: Vec<EdgeWrite>,
     /// A descriptor by its digest; writing the same one again changes nothing.
     pub descriptor: Option<(Digest, String)>,
     /// The directory that is replaced.
@@ -97,6 +102,7 @@ impl Commit {
             call: None,
             run: None,
             grant: None,
+            edges: Vec::new(),
             descriptor: None,
             directory: None,
             assumed_directory: None,
@@ -263,6 +269,18 @@ pub trait Store: Send + Sync + 'static {
         from: u64,
         limit: usize,
     ) -> Result<Vec<RunEventRow>, StoreError>;
+
+    /// What an edge keeps of this kind by this id.
+    async fn edge(&self, tenant: &TenantId, kind: &str, id: &str) -> Result<Option<EdgeRow>, StoreError>;
+
+    /// What an edge keeps, in the order of ids, from the one after `after`; at most `limit`.
+    async fn edges(
+        &self,
+        tenant: &TenantId,
+        filter: &EdgeFilter,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<EdgeRow>, StoreError>;
 
     /// A descriptor by its digest.
     async fn descriptor(&self, digest: &Digest) -> Result<Option<String>, StoreError>;

@@ -14,7 +14,7 @@ use countersign_core::audit::{Blob, Frontier};
 use countersign_core::digest::Digest;
 use countersign_core::id::{CallId, TenantId};
 use countersign_core::time::Timestamp;
-use rusqlite::types::{Type, Value};
+use rusqlite::types::{Type, Value, ValueRef};
 use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
 
 use super::open;
@@ -439,6 +439,17 @@ pub(super) fn parsed<T: FromStr<Err: std::error::Error + Send + Sync + 'static>>
         .as_str()?
         .parse()
         .map_err(|error| rusqlite::Error::FromSqlConversionFailure(column, Type::Text, Box::new(error)))
+}
+
+/// The same, which may be missing.
+pub(super) fn named<T: FromStr<Err: std::error::Error + Send + Sync + 'static>>(
+    row: &Row<'_>,
+    column: usize,
+) -> rusqlite::Result<Option<T>> {
+    match row.get_ref(column)? {
+        ValueRef::Null => Ok(None),
+        _ => parsed(row, column).map(Some),
+    }
 }
 
 pub(super) fn limited(limit: usize) -> Value {

@@ -1,13 +1,11 @@
 //! The tables of runs and of what happened in them: how they are written and read.
 
-use std::str::FromStr;
-
 use countersign_core::id::{ActorId, RunId, SessionId, TenantId};
 use countersign_core::time::Timestamp;
-use rusqlite::types::{Value, ValueRef};
+use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::read::{limited, parsed};
+use super::read::{limited, named, parsed};
 use crate::store::{RunEventRow, RunFilter, RunRow, RunWrite};
 
 const RUN: &str = "id, version, requester, created, agent, session, status, alone, at, state";
@@ -185,15 +183,4 @@ fn row(row: &Row<'_>) -> rusqlite::Result<RunRow> {
         due: at.filter(|it| *it != NEVER).map(Timestamp::from_millis),
         state: row.get(9)?,
     })
-}
-
-/// A name that may be missing.
-fn named<T: FromStr<Err: std::error::Error + Send + Sync + 'static>>(
-    row: &Row<'_>,
-    column: usize,
-) -> rusqlite::Result<Option<T>> {
-    match row.get_ref(column)? {
-        ValueRef::Null => Ok(None),
-        _ => parsed(row, column).map(Some),
-    }
 }

@@ -80,6 +80,21 @@ CREATE TABLE run_event (
     PRIMARY KEY (tenant, run, number)
 ) STRICT, WITHOUT ROWID;
 
+-- What edges keep beside calls, such as API keys and sessions: what they mean is the edge's matter. `at` is
+-- when a row expires or is to be looked at again.
+CREATE TABLE edge (
+    tenant  TEXT NOT NULL,
+    kind    TEXT NOT NULL,
+    id      TEXT NOT NULL,
+    owner   TEXT,
+    version INTEGER NOT NULL,
+    at      INTEGER,
+    state   TEXT NOT NULL,
+    PRIMARY KEY (tenant, kind, id)
+) STRICT;
+CREATE INDEX edge_by_owner ON edge (tenant, kind, owner, id) WHERE owner IS NOT NULL;
+CREATE INDEX edge_due ON edge (tenant, kind, at) WHERE at IS NOT NULL;
+
 -- Named by its content, so it is the same for every tenant.
 CREATE TABLE descriptor (
     digest BLOB NOT NULL PRIMARY KEY,

@@ -16,8 +16,8 @@ use crate::store::conformance::runs::begin;
 use crate::store::conformance::{call_id, check_log, empty, record, row, step, tenant};
 use crate::store::sqlite::pen::Job;
 use crate::store::sqlite::write::{Answer, Writer};
-use crate::store::sqlite::{Pulse, Sqlite, grant, open, read, run};
-use crate::store::{CallFilter, Commit, Committed, Durability, GrantFilter, Store, StoreError};
+use crate::store::sqlite::{Pulse, Sqlite, edge, grant, open, read, run};
+use crate::store::{CallFilter, Commit, Committed, Durability, EdgeFilter, GrantFilter, Store, StoreError};
 
 /// A writer without its thread, so that a test decides what shares a batch.
 fn writer() -> (Writer, Arc<Mutex<Connection>>, Arc<Pulse>) {
@@ -280,6 +280,22 @@ fn every_list_walks_an_index() {
     }
     for source in [run::LISTS[0], run::LISTS[1]] {
         used.extend(check_plan(&connection, &run::listing(source), 4));
+    }
+    for (choice, page) in [(0, false), (0, true), (1, true), (2, true), (3, true)] {
+        let filter = EdgeFilter {
+            owner: (choice & 1 != 0).then(|| ActorId::new("alice").unwrap()),
+            due: (choice & 2 != 0).then(Timestamp::default),
+            ..EdgeFilter::of("session")
+        };
+        let (sql, values) = edge::listed(&tenant("t"), &filter, page.then_some("e-1"), 10);
+        // What is due is little: it may be sorted.
+        if choice == 2 {
+            let steps = plan(&connection, &sql, values.len());
+            assert!(steps.iter().any(|it| it.contains("edge_due")), "{steps:?}");
+            used.insert("edge_due".to_owned());
+        } else {
+            used.extend(check_plan(&connection, &sql, values.len()));
+        }
     }
     // These are few, or asked once at a start: they may be sorted.
     for source in [run::LISTS[2], run::LISTS[3]] {
