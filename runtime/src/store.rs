@@ -23,7 +23,7 @@ pub use edge::{EdgeFilter, EdgeRow, EdgeWrite};
 pub use keeping::{CheckpointRow, Keeping};
 pub use row::{
     CallFilter, CallRow, CallWrite, Directory, DirectoryWrite, EntryRow, GrantFilter, GrantRow, GrantWrite,
-    Room, RunEventRow, RunFilter, RunRow, RunWrite,
+    HistoryFilter, Room, RunEventRow, RunFilter, RunRow, RunWrite,
 };
 #[cfg(feature = "sqlite")]
 pub(crate) use sqlite::read_only;
@@ -234,6 +234,15 @@ pub trait Store: Send + Sync + 'static {
         tenant: &TenantId,
         filter: &CallFilter,
         after: Option<CallId>,
+        limit: usize,
+    ) -> Result<Vec<CallRow>, StoreError>;
+
+    /// Calls, the newest first, from the one before `before`; at most `limit`.
+    async fn history(
+        &self,
+        tenant: &TenantId,
+        filter: &HistoryFilter,
+        before: Option<CallId>,
         limit: usize,
     ) -> Result<Vec<CallRow>, StoreError>;
 

@@ -43,6 +43,7 @@ pub async fn conformance(store: Arc<dyn Store>) {
     the_log_has_no_gaps(&store).await;
     time_never_runs_back(&*store).await;
     lists::lists_page_by_key(&*store).await;
+    lists::calls_page_from_the_newest(&*store).await;
     lists::room_is_kept_by_the_commit(&store).await;
     lists::runs_page_from_the_newest(&*store).await;
     lists::entries_page_by_number(&*store).await;

@@ -11,6 +11,7 @@
 mod edge;
 mod error;
 mod grant;
+mod history;
 mod keep;
 mod open;
 mod pen;
@@ -36,7 +37,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{
     CallFilter, CallRow, CheckpointRow, Commit, Committed, Directory, EdgeFilter, EdgeRow, EntryRow,
-    GrantFilter, GrantRow, RunEventRow, RunFilter, RunRow, Store, StoreError,
+    GrantFilter, GrantRow, HistoryFilter, RunEventRow, RunFilter, RunRow, Store, StoreError,
 };
 pub(crate) use open::reader as read_only;
 use pen::{Job, Pen};
@@ -298,8 +299,26 @@ impl Store for Sqlite {
         limit: usize,
     ) -> Result<Vec<CallRow>, StoreError> {
         let (tenant, filter) = (tenant.clone(), filter.clone());
-        self.ask(move |connection| read::calls(connection, &tenant, &filter, after, limit))
-            .await
+        self.ask(move |connection| {
+            let list = read::list(&tenant, &filter, after, limit);
+            read::calls(connection, list, limit)
+        })
+        .await
+    }
+
+    async fn history(
+        &self,
+        tenant: &TenantId,
+        filter: &HistoryFilter,
+        before: Option<CallId>,
+        limit: usize,
+    ) -> Result<Vec<CallRow>, StoreError> {
+        let (tenant, filter) = (tenant.clone(), filter.clone());
+        self.ask(move |connection| {
+            let list = history::list(&tenant, &filter, before, limit);
+            read::calls(connection, list, limit)
+        })
+        .await
     }
 
     async fn grant(&self, tenant: &TenantId, id: GrantId) -> Result<Option<GrantRow>, StoreError> {

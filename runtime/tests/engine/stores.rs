@@ -5,7 +5,7 @@ use countersign::core::audit::{Blob, Frontier};
 use countersign::core::id::TenantId;
 use countersign::store::{
     CallFilter, CallRow, CheckpointRow, Commit, Committed, Directory, EdgeFilter, EdgeRow, EntryRow,
-    GrantFilter, GrantRow, RunEventRow, RunFilter, RunRow, Sqlite, Store, StoreError,
+    GrantFilter, GrantRow, HistoryFilter, RunEventRow, RunFilter, RunRow, Sqlite, Store, StoreError,
 };
 use countersign::{CallId, Digest, GrantId, RunId};
 
@@ -54,6 +54,19 @@ impl<G: Guard> Store for Guarded<G> {
     ) -> Result<Vec<CallRow>, StoreError> {
         self.guard.read("calls").await?;
         let found = self.store.calls(tenant, filter, after, limit).await?;
+        self.guard.was_read().await?;
+        Ok(found)
+    }
+
+    async fn history(
+        &self,
+        tenant: &TenantId,
+        filter: &HistoryFilter,
+        before: Option<CallId>,
+        limit: usize,
+    ) -> Result<Vec<CallRow>, StoreError> {
+        self.guard.read("history").await?;
+        let found = self.store.history(tenant, filter, before, limit).await?;
         self.guard.was_read().await?;
         Ok(found)
     }

@@ -110,9 +110,10 @@ pub(super) fn one(connection: &Connection, tenant: &TenantId, id: RunId) -> rusq
 }
 
 /// Where the lists come from, `?4` being what they filter by.
-pub(super) const LISTS: [&str; 4] = [
+pub(super) const LISTS: [&str; 5] = [
     "run WHERE ?4 IS NULL",
     "run INDEXED BY run_by_session WHERE session = ?4",
+    "run INDEXED BY run_by_requester WHERE requester = ?4",
     // Sorted afterwards: few runs are open, and those that are over are many.
     "run INDEXED BY run_open WHERE at IS NOT NULL AND ?4 IS NULL",
     "run INDEXED BY run_open WHERE at IS NOT NULL AND at <= ?4",
@@ -135,8 +136,9 @@ pub(super) fn list(
     let (source, by) = match filter {
         RunFilter::All => (LISTS[0], Value::Null),
         RunFilter::OfSession(session) => (LISTS[1], Value::Text(session.as_str().to_owned())),
-        RunFilter::Open => (LISTS[2], Value::Null),
-        RunFilter::Due(at) => (LISTS[3], Value::Integer(at.millis())),
+        RunFilter::OfRequester(requester) => (LISTS[2], Value::Text(requester.as_str().to_owned())),
+        RunFilter::Open => (LISTS[3], Value::Null),
+        RunFilter::Due(at) => (LISTS[4], Value::Integer(at.millis())),
     };
     connection
         .prepare_cached(&listing(source))?

@@ -22,6 +22,8 @@ CREATE TABLE call (
     PRIMARY KEY (tenant, id)
 ) STRICT;
 CREATE INDEX call_by_run ON call (tenant, run, id);
+CREATE INDEX call_by_requester ON call (tenant, requester, id);
+CREATE INDEX call_by_tool ON call (tenant, tool, id);
 
 -- Who is to look at which call next, from the columns waits_for and due of `call`: requester:alice,
 -- pool:managers, worker, and `due` at its time (0 for all others). Only what is still open: it stays
@@ -69,6 +71,7 @@ CREATE TABLE run (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX run_open ON run (tenant, at, id) WHERE at IS NOT NULL;
 CREATE INDEX run_by_session ON run (tenant, session, id) WHERE session IS NOT NULL;
+CREATE INDEX run_by_requester ON run (tenant, requester, id);
 CREATE UNIQUE INDEX run_alone ON run (tenant, session) WHERE alone = 1;
 
 -- What happened in the run of an agent, in order: its conversation is these events and nothing else.
