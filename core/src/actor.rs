@@ -15,6 +15,11 @@ pub const OPERATOR: &str = "operator";
 /// The role that reports results of external execution.
 pub const REPORTER: &str = "reporter";
 
+/// The role that sets and lifts legal holds, and may see everything that is on record.
+pub const AUDITOR: &str = "auditor";
+/// The role that changes actors and their keys.
+pub const ADMIN: &str = "admin";
+
 /// What kind of actor.
 ///
 /// ```

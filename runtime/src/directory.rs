@@ -11,12 +11,12 @@ use countersign_core::audit::{Blob, Draft, Fields};
 use countersign_core::canonical::Canonical;
 use countersign_core::digest::Digest;
 use countersign_core::gate::Gates;
-use countersign_core::id::{ActorId, PoolName, TenantId};
+use countersign_core::id::{ActorId, PoolName, Role, TenantId};
 use serde_json::{Value, json};
 
 use crate::error::Error;
 use crate::identity::Identity;
-use crate::policy::{ActorEntry, Policy};
+use crate::policy::{ActorEntry, Policy, Pool};
 use crate::store::{self, Commit, Committed, DirectoryWrite, Store, StoreError};
 
 /// Actors and policy at one revision.
@@ -66,13 +66,24 @@ impl Directory {
         let id = identity.id().clone();
         let auth = identity.auth().to_owned();
         match self.actors.get(&id) {
-            Some(entry) => Actor {
-                kind: entry.kind,
-                roles: entry.roles.clone(),
-                pools: self.pools_of(&id, entry),
-                id,
-                auth,
-            },
+            Some(entry) => {
+                let (roles, pools) = match identity.limit() {
+                    None => (entry.roles.clone(), self.pools_of(|it| it.has(&id, entry))),
+                    Some(limit) => {
+                        let roles: BTreeSet<Role> = entry.roles.intersection(limit).cloned().collect();
+                        let person = entry.kind == Kind::Person;
+                        let pools = self.pools_of(|it| person && it.admits(&roles));
+                        (roles, pools)
+                    }
+                };
+                Actor {
+                    kind: entry.kind,
+                    roles,
+                    pools,
+                    id,
+                    auth,
+                }
+            }
             None => Actor {
                 id,
                 kind: Kind::Unknown,
@@ -83,19 +94,15 @@ impl Directory {
         }
     }
 
-    fn pools_of(&self, id: &ActorId, entry: &ActorEntry) -> BTreeSet<PoolName> {
-        self.policy
-            .pools()
-            .iter()
-            .filter(|(_, pool)| pool.has(id, entry))
-            .map(|(name, _)| name.clone())
-            .collect()
+    fn pools_of(&self, belongs: impl Fn(&Pool) -> bool) -> BTreeSet<PoolName> {
+        let pools = self.policy.pools().iter().filter(|(_, pool)| belongs(pool));
+        pools.map(|(name, _)| name.clone()).collect()
     }
 
     /// The persons of every pool. Found once: there may be thousands of actors, and every opening asks.
     pub(crate) fn members(&self) -> &BTreeMap<PoolName, BTreeSet<ActorId>> {
         self.members.get_or_init(|| {
-            let persons = |pool: &crate::policy::Pool| {
+            let persons = |pool: &Pool| {
                 let actors = self.actors.iter();
                 let members = actors.filter(|(id, entry)| pool.has(id, entry));
                 members.map(|(id, _)| id.clone()).collect()

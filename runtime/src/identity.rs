@@ -1,8 +1,11 @@
 //! Who somebody says they are, and how that was established.
 //!
-//! An identity carries no roles: those are looked up in the store at the moment of a decision.
+//! An identity carries no roles: those are looked up in the store at the moment of a decision. It may carry a
+//! limit to them, and nothing but a limit.
 
-use countersign_core::id::{ActorId, IdError};
+use std::collections::BTreeSet;
+
+use countersign_core::id::{ActorId, IdError, Role};
 
 /// Somebody, as an edge or a program vouches for them.
 ///
@@ -20,6 +23,8 @@ use countersign_core::id::{ActorId, IdError};
 pub struct Identity {
     id: ActorId,
     auth: String,
+    /// The only roles of the actor that count; none if all do.
+    limit: Option<BTreeSet<Role>>,
 }
 
 impl Identity {
@@ -32,6 +37,7 @@ impl Identity {
         Ok(Self {
             id: ActorId::new(id)?,
             auth: "asserted-library".to_owned(),
+            limit: None,
         })
     }
 
@@ -41,7 +47,50 @@ impl Identity {
         Self {
             id,
             auth: auth.into(),
+            limit: None,
         }
+    }
+
+    /// The same actor with these of its roles at most, as an API key may carry them.
+    ///
+    /// A limit takes away and never gives: roles that the actor does not have, or loses, do not count. Whoever is
+    /// limited belongs to a pool through a role that is left, not by name. Limited again, it keeps what both name.
+    ///
+    /// ```
+    /// # use countersign::prelude::*;
+    /// # use countersign::store::Sqlite;
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let engine = Engine::builder()
+    /// #     .store(Sqlite::in_memory()?)
+    /// #     .policy(Policy::parse("
+    /// #         actors.olivia = { kind = 'person', roles = ['operator', 'manager'] }
+    /// #         pools.managers = { roles = ['manager'] }
+    /// #     ")?)
+    /// #     .worker(false)
+    /// #     .start()
+    /// #     .await?;
+    /// // Olivia is an operator and a manager; her key is for settling doubts only.
+    /// let key = Identity::asserted("olivia")?.limited_to(["operator".parse()?, "auditor".parse()?]);
+    /// let olivia = engine.actor(&key).await?;
+    /// assert!(olivia.has_role("operator") && !olivia.has_role("manager") && !olivia.has_role("auditor"));
+    /// assert!(olivia.pools.is_empty());
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn limited_to(mut self, roles: impl IntoIterator<Item = Role>) -> Self {
+        let mut roles: BTreeSet<Role> = roles.into_iter().collect();
+        if let Some(limit) = &self.limit {
+            roles.retain(|it| limit.contains(it));
+        }
+        self.limit = Some(roles);
+        self
+    }
+
+    /// The only roles of the actor that count; none if all of them do.
+    pub(crate) const fn limit(&self) -> Option<&BTreeSet<Role>> {
+        self.limit.as_ref()
     }
 
     /// Who.

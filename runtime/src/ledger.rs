@@ -19,7 +19,7 @@ mod source;
 mod state;
 mod verify;
 
-pub use erase::{AUDITOR, Erased, Kept};
+pub use erase::{Erased, Kept};
 pub use export::{Export, Exported, export};
 pub use keeper::{EVERY, EVERY_ENTRIES};
 pub(crate) use keeper::{Keeper, Signer};

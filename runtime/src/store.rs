@@ -6,6 +6,7 @@
 
 #[cfg(any(test, feature = "testing"))]
 pub mod conformance;
+mod edge;
 mod keeping;
 mod row;
 #[cfg(feature = "sqlite")]
@@ -18,10 +19,11 @@ use countersign_core::id::{CallId, GrantId, RunId, TenantId};
 use countersign_core::time::Timestamp;
 use tokio::sync::watch;
 
+pub use edge::{EdgeFilter, EdgeRow, EdgeWrite};
 pub use keeping::{CheckpointRow, Keeping};
 pub use row::{
     CallFilter, CallRow, CallWrite, Directory, DirectoryWrite, EntryRow, GrantFilter, GrantRow, GrantWrite,
-    Room, RunEventRow, RunFilter, RunRow, RunWrite,
+    HistoryFilter, Room, RunEventRow, RunFilter, RunRow, RunWrite,
 };
 #[cfg(feature = "sqlite")]
 pub(crate) use sqlite::read_only;
@@ -67,6 +69,9 @@ pub struct Commit {
     pub run: Option<RunWrite>,
     /// The grant that is made, used or revoked.
     pub grant: Option<GrantWrite>,
+    /// What edges keep, that is written or deleted with it. If one of them is not stored as expected, the
+    /// commit is a [`Conflict`](Committed::Conflict).
+    pub edges: Vec<EdgeWrite>,
     /// A descriptor by its digest; writing the same one again changes nothing.
     pub descriptor: Option<(Digest, String)>,
     /// The directory that is replaced.
@@ -97,6 +102,7 @@ impl Commit {
             call: None,
             run: None,
             grant: None,
+            edges: Vec::new(),
             descriptor: None,
             directory: None,
             assumed_directory: None,
@@ -231,6 +237,15 @@ pub trait Store: Send + Sync + 'static {
         limit: usize,
     ) -> Result<Vec<CallRow>, StoreError>;
 
+    /// Calls, the newest first, from the one before `before`; at most `limit`.
+    async fn history(
+        &self,
+        tenant: &TenantId,
+        filter: &HistoryFilter,
+        before: Option<CallId>,
+        limit: usize,
+    ) -> Result<Vec<CallRow>, StoreError>;
+
     /// One grant, live or not.
     async fn grant(&self, tenant: &TenantId, id: GrantId) -> Result<Option<GrantRow>, StoreError>;
 
@@ -263,6 +278,18 @@ pub trait Store: Send + Sync + 'static {
         from: u64,
         limit: usize,
     ) -> Result<Vec<RunEventRow>, StoreError>;
+
+    /// What an edge keeps of this kind by this id.
+    async fn edge(&self, tenant: &TenantId, kind: &str, id: &str) -> Result<Option<EdgeRow>, StoreError>;
+
+    /// What an edge keeps, in the order of ids, from the one after `after`; at most `limit`.
+    async fn edges(
+        &self,
+        tenant: &TenantId,
+        filter: &EdgeFilter,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<EdgeRow>, StoreError>;
 
     /// A descriptor by its digest.
     async fn descriptor(&self, digest: &Digest) -> Result<Option<String>, StoreError>;

@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use countersign_core::actor::{Actor, OPERATOR};
+use countersign_core::actor::{AUDITOR, Actor, OPERATOR};
 use countersign_core::audit::note::{Note, VerifierKey};
 use countersign_core::audit::{Draft, Fields};
 use countersign_core::call::{Call, Code, Phase, Refusal};
@@ -22,8 +22,6 @@ use crate::identity::Identity;
 use crate::store::{CallWrite, Commit, Committed, Keeping};
 use crate::turn::row;
 
-/// The role that sets and lifts legal holds.
-pub const AUDITOR: &str = "auditor";
 /// The longest legal basis or reason, in characters. It stands in the log for ever.
 const MOST_BASIS: usize = 256;
 /// How many commitments one record names.

@@ -63,8 +63,12 @@ pub struct Pool {
 impl Pool {
     /// Whether this actor belongs to it. Only persons do.
     pub fn has(&self, id: &ActorId, actor: &ActorEntry) -> bool {
-        actor.kind == Kind::Person
-            && (self.actors.contains(id) || self.roles.iter().any(|role| actor.roles.contains(role)))
+        actor.kind == Kind::Person && (self.actors.contains(id) || self.admits(&actor.roles))
+    }
+
+    /// Whether one of these roles lets a person belong to it.
+    pub(crate) fn admits(&self, roles: &BTreeSet<Role>) -> bool {
+        self.roles.iter().any(|it| roles.contains(it))
     }
 
     /// What cannot be meant.

@@ -3,6 +3,7 @@
 //! Each check works in a tenant of its own, so one fresh store serves for all. A check that fails panics
 //! and says what it expected. Durability is not checked here: it needs a process to kill.
 
+mod edges;
 mod grants;
 mod keeping;
 mod lists;
@@ -42,6 +43,7 @@ pub async fn conformance(store: Arc<dyn Store>) {
     the_log_has_no_gaps(&store).await;
     time_never_runs_back(&*store).await;
     lists::lists_page_by_key(&*store).await;
+    lists::calls_page_from_the_newest(&*store).await;
     lists::room_is_kept_by_the_commit(&store).await;
     lists::runs_page_from_the_newest(&*store).await;
     lists::entries_page_by_number(&*store).await;
@@ -49,6 +51,10 @@ pub async fn conformance(store: Arc<dyn Store>) {
     grants::the_last_use_goes_to_one(&store).await;
     grants::a_refused_grant_stops_its_commit(&*store).await;
     grants::live_grants_are_listed(&*store).await;
+    edges::edges_are_replaced_only_as_expected(&*store).await;
+    edges::edges_come_with_their_commit(&*store).await;
+    edges::edges_are_listed(&*store).await;
+    edges::one_of_many_writes_an_edge(&store).await;
     tenants_do_not_meet(&*store).await;
     blobs_are_found_by_commitment(&*store).await;
     a_descriptor_is_written_once(&*store).await;

@@ -112,6 +112,52 @@ pub enum CallFilter {
     Due(Timestamp),
 }
 
+/// Which calls to list from the newest. All of it must hold.
+///
+/// How a call ended is part of its text, and no column to filter by.
+///
+/// ```
+/// # use countersign::prelude::*;
+/// # use countersign::store::{HistoryFilter, Sqlite};
+/// # /// Restarts a service.
+/// # #[tool(requires_confirmation)]
+/// # fn rewind(service: String) -> String {
+/// #     format!("{service} is up")
+/// # }
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let engine = Engine::builder()
+/// #     .store(Sqlite::in_memory()?)
+/// #     .registry(Registry::of::<rewind>()?)
+/// #     .policy(Policy::parse("[actors]\nalice = { kind = \"person\" }")?)
+/// #     .worker(false)
+/// #     .start()
+/// #     .await?;
+/// # let alice = Identity::asserted("alice")?;
+/// # let Called::Waiting(waiting) = engine.call("rewind", r#"{"service":"billing"}"#).by(&alice).await? else {
+/// #     panic!("it waits for alice");
+/// # };
+/// let filter = HistoryFilter { requester: Some("alice".parse()?), ..HistoryFilter::default() };
+/// let rows = engine.store().history(engine.tenant(), &filter, None, 100).await?;
+/// assert_eq!(rows[0].id, waiting.call_id());
+/// let filter = HistoryFilter { open: Some(false), ..filter };
+/// assert!(engine.store().history(engine.tenant(), &filter, None, 100).await?.is_empty());
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct HistoryFilter {
+    /// On whose behalf.
+    pub requester: Option<ActorId>,
+    /// Of this tool.
+    pub tool: Option<ToolName>,
+    /// In this phase. Of a phase in which calls are open, ask for those that are [`open`](Self::open) too:
+    /// they are few and found at once, where a look through all calls would find them late.
+    pub phase: Option<String>,
+    /// Whether it waits for somebody or is due at some time. Whatever does neither is over.
+    pub open: Option<bool>,
+}
+
 /// Room for one more call.
 ///
 /// ```
@@ -311,6 +357,8 @@ pub enum RunFilter {
     All,
     /// Those of a session.
     OfSession(SessionId),
+    /// Those of a requester.
+    OfRequester(ActorId),
     /// Those that are not over.
     Open,
     /// Those that are not over and are due at this time or before.

@@ -8,8 +8,10 @@
 //! What a newcomer would get wrong: the file must be on a local disk. SQLite's shared memory and locks
 //! do not work over NFS or SMB, and several machines need another store.
 
+mod edge;
 mod error;
 mod grant;
+mod history;
 mod keep;
 mod open;
 mod pen;
@@ -34,8 +36,8 @@ use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{
-    CallFilter, CallRow, CheckpointRow, Commit, Committed, Directory, EntryRow, GrantFilter, GrantRow,
-    RunEventRow, RunFilter, RunRow, Store, StoreError,
+    CallFilter, CallRow, CheckpointRow, Commit, Committed, Directory, EdgeFilter, EdgeRow, EntryRow,
+    GrantFilter, GrantRow, HistoryFilter, RunEventRow, RunFilter, RunRow, Store, StoreError,
 };
 pub(crate) use open::reader as read_only;
 use pen::{Job, Pen};
@@ -297,8 +299,26 @@ impl Store for Sqlite {
         limit: usize,
     ) -> Result<Vec<CallRow>, StoreError> {
         let (tenant, filter) = (tenant.clone(), filter.clone());
-        self.ask(move |connection| read::calls(connection, &tenant, &filter, after, limit))
-            .await
+        self.ask(move |connection| {
+            let list = read::list(&tenant, &filter, after, limit);
+            read::calls(connection, list, limit)
+        })
+        .await
+    }
+
+    async fn history(
+        &self,
+        tenant: &TenantId,
+        filter: &HistoryFilter,
+        before: Option<CallId>,
+        limit: usize,
+    ) -> Result<Vec<CallRow>, StoreError> {
+        let (tenant, filter) = (tenant.clone(), filter.clone());
+        self.ask(move |connection| {
+            let list = history::list(&tenant, &filter, before, limit);
+            read::calls(connection, list, limit)
+        })
+        .await
     }
 
     async fn grant(&self, tenant: &TenantId, id: GrantId) -> Result<Option<GrantRow>, StoreError> {
@@ -346,6 +366,24 @@ impl Store for Sqlite {
     ) -> Result<Vec<RunEventRow>, StoreError> {
         let tenant = tenant.clone();
         self.look_up(move |connection| run::events(connection, &tenant, run, from, limit))
+            .await
+    }
+
+    async fn edge(&self, tenant: &TenantId, kind: &str, id: &str) -> Result<Option<EdgeRow>, StoreError> {
+        let (tenant, kind, id) = (tenant.clone(), kind.to_owned(), id.to_owned());
+        self.look_up(move |connection| edge::one(connection, &tenant, &kind, &id))
+            .await
+    }
+
+    async fn edges(
+        &self,
+        tenant: &TenantId,
+        filter: &EdgeFilter,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<EdgeRow>, StoreError> {
+        let (tenant, filter, after) = (tenant.clone(), filter.clone(), after.map(str::to_owned));
+        self.ask(move |connection| edge::list(connection, &tenant, &filter, after.as_deref(), limit))
             .await
     }
 

@@ -21,6 +21,7 @@ mod killed;
 mod ledger;
 mod mutations;
 mod notices;
+mod people;
 mod process;
 mod races;
 mod redeploy;

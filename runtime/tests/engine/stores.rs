@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use countersign::core::audit::{Blob, Frontier};
 use countersign::core::id::TenantId;
 use countersign::store::{
-    CallFilter, CallRow, CheckpointRow, Commit, Committed, Directory, EntryRow, GrantFilter, GrantRow,
-    RunEventRow, RunFilter, RunRow, Sqlite, Store, StoreError,
+    CallFilter, CallRow, CheckpointRow, Commit, Committed, Directory, EdgeFilter, EdgeRow, EntryRow,
+    GrantFilter, GrantRow, HistoryFilter, RunEventRow, RunFilter, RunRow, Sqlite, Store, StoreError,
 };
 use countersign::{CallId, Digest, GrantId, RunId};
 
@@ -58,6 +58,19 @@ impl<G: Guard> Store for Guarded<G> {
         Ok(found)
     }
 
+    async fn history(
+        &self,
+        tenant: &TenantId,
+        filter: &HistoryFilter,
+        before: Option<CallId>,
+        limit: usize,
+    ) -> Result<Vec<CallRow>, StoreError> {
+        self.guard.read("history").await?;
+        let found = self.store.history(tenant, filter, before, limit).await?;
+        self.guard.was_read().await?;
+        Ok(found)
+    }
+
     async fn grant(&self, tenant: &TenantId, id: GrantId) -> Result<Option<GrantRow>, StoreError> {
         self.guard.read("grant").await?;
         self.store.grant(tenant, id).await
@@ -103,6 +116,26 @@ impl<G: Guard> Store for Guarded<G> {
     ) -> Result<Vec<RunEventRow>, StoreError> {
         self.guard.read("run_events").await?;
         let found = self.store.run_events(tenant, run, from, limit).await?;
+        self.guard.was_read().await?;
+        Ok(found)
+    }
+
+    async fn edge(&self, tenant: &TenantId, kind: &str, id: &str) -> Result<Option<EdgeRow>, StoreError> {
+        self.guard.read("edge").await?;
+        let found = self.store.edge(tenant, kind, id).await?;
+        self.guard.was_read().await?;
+        Ok(found)
+    }
+
+    async fn edges(
+        &self,
+        tenant: &TenantId,
+        filter: &EdgeFilter,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<EdgeRow>, StoreError> {
+        self.guard.read("edges").await?;
+        let found = self.store.edges(tenant, filter, after, limit).await?;
         self.guard.was_read().await?;
         Ok(found)
     }

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use countersign_core::id::{RunId, TenantId};
+use countersign_core::id::{ActorId, RunId, TenantId, ToolName};
 use countersign_core::time::Timestamp;
 use tokio::task::JoinSet;
 
 use super::{call_id, done, full, record, replace, row, step, tenant};
-use crate::store::{CallFilter, CallRow, Commit, Committed, Room, RunFilter, Store};
+use crate::store::{CallFilter, CallRow, Commit, Committed, HistoryFilter, Room, RunFilter, Store};
 
 pub(super) async fn lists_page_by_key(store: &dyn Store) {
     let tenant = tenant("pages");
@@ -39,6 +39,75 @@ pub(super) async fn lists_page_by_key(store: &dyn Store) {
             assert_eq!(found.iter().collect::<Vec<_>>(), expected, "{filter:?} by {size}");
         }
         assert_eq!(store.calls(&tenant, &filter, None, 0).await.unwrap(), []);
+    }
+}
+
+pub(super) async fn calls_page_from_the_newest(store: &dyn Store) {
+    let (tenant, elsewhere) = (tenant("history"), tenant("history-elsewhere"));
+    let requesters = ["alice", "bob"].map(|it| ActorId::new(it).expect("an actor id"));
+    let tools = ["refund", "close"].map(|it| ToolName::new(it).expect("a tool name"));
+    let mut all = Vec::new();
+    for number in 0..48_usize {
+        let first = CallRow {
+            requester: requesters[number % 2].clone(),
+            tool: tools[number / 2 % 2].clone(),
+            // Not in the order of insertion.
+            ..row(call_id(u64::try_from(number * 29 % 48).unwrap_or(0)), 0)
+        };
+        let over = CallRow {
+            version: 1,
+            phase: "closed".to_owned(),
+            waits_for: Vec::new(),
+            ..first.clone()
+        };
+        let next = match number % 3 {
+            0 => over,
+            // Nobody is asked, but it is due.
+            1 => CallRow {
+                phase: "executing".to_owned(),
+                due: Some(Timestamp::from_millis(9)),
+                ..over
+            },
+            _ => CallRow {
+                phase: "approve".to_owned(),
+                waits_for: vec!["pool:a".to_owned(), "pending:alice".to_owned()],
+                ..over
+            },
+        };
+        done(store, replace(&tenant, None, first.clone())).await;
+        done(store, replace(&tenant, Some(first.clone()), next.clone())).await;
+        done(store, replace(&elsewhere, None, first)).await;
+        all.push(next);
+    }
+    all.sort_by_key(|it| std::cmp::Reverse(it.id));
+    for choice in 0..36 {
+        let filter = HistoryFilter {
+            requester: (choice & 1 != 0).then(|| requesters[0].clone()),
+            tool: (choice & 2 != 0).then(|| tools[1].clone()),
+            phase: [None, Some("closed"), Some("approve")][choice / 4 % 3].map(str::to_owned),
+            open: [None, Some(true), Some(false)][choice / 12],
+        };
+        let fits = |it: &&CallRow| {
+            filter.requester.as_ref().is_none_or(|id| it.requester == *id)
+                && filter.tool.as_ref().is_none_or(|name| it.tool == *name)
+                && filter.phase.as_ref().is_none_or(|name| it.phase == *name)
+                && filter.open.is_none_or(|open| open == (it.phase != "closed"))
+        };
+        let expected: Vec<&CallRow> = all.iter().filter(fits).collect();
+        for size in [1, 5, 1_000] {
+            let mut found: Vec<CallRow> = Vec::new();
+            loop {
+                let before = found.last().map(|it| it.id);
+                let page = store.history(&tenant, &filter, before, size).await.unwrap();
+                assert!(page.len() <= size);
+                if page.is_empty() {
+                    break;
+                }
+                found.extend(page);
+            }
+            assert_eq!(found.iter().collect::<Vec<_>>(), expected, "{filter:?} by {size}");
+        }
+        assert_eq!(store.history(&tenant, &filter, None, 0).await.unwrap(), []);
     }
 }
 

@@ -140,10 +140,17 @@ pub(super) async fn runs_are_found(store: &dyn Store) {
         let mut write = begin(RunId::new(number, 1), "run");
         write.row.open = open;
         write.row.due = due.filter(|_| open).map(Timestamp::from_millis);
+        if number == 2 {
+            write.row.requester = ActorId::new("bob").expect("an actor id");
+        }
         done(store, commit(&tenant, write)).await;
     }
+    let of = |name| RunFilter::OfRequester(ActorId::new(name).expect("an actor id"));
     for (filter, expected) in [
         (RunFilter::All, vec![4, 3, 2, 1]),
+        (of("alice"), vec![4, 3, 1]),
+        (of("bob"), vec![2]),
+        (of("carol"), vec![]),
         (RunFilter::Open, vec![4, 2, 1]),
         (RunFilter::Due(Timestamp::from_millis(4)), vec![]),
         (RunFilter::Due(Timestamp::from_millis(5)), vec![1]),

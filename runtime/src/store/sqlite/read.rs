@@ -14,7 +14,7 @@ use countersign_core::audit::{Blob, Frontier};
 use countersign_core::digest::Digest;
 use countersign_core::id::{CallId, TenantId};
 use countersign_core::time::Timestamp;
-use rusqlite::types::{Type, Value};
+use rusqlite::types::{Type, Value, ValueRef};
 use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
 
 use super::open;
@@ -113,9 +113,9 @@ impl Drop for Moment<'_> {
 /// How many places of `audit_entry` each log has for itself.
 pub(super) const PLACES: u64 = 1 << 40;
 
-const CALL: &str = "id, run, version, state, phase, tool, requester, due, waits_for";
+pub(super) const CALL: &str = "id, run, version, state, phase, tool, requester, due, waits_for";
 /// The same, found through the agenda: a call that is missing is one that cannot be read, not the end.
-const CALL_OF_A: &str = "a.call, run, version, state, phase, tool, requester, due, waits_for";
+pub(super) const CALL_OF_A: &str = "a.call, run, version, state, phase, tool, requester, due, waits_for";
 
 pub(super) fn call(
     connection: &Connection,
@@ -131,18 +131,13 @@ pub(super) fn call(
         .optional()
 }
 
-pub(super) fn calls(
-    connection: &Connection,
-    tenant: &TenantId,
-    filter: &CallFilter,
-    after: Option<CallId>,
-    limit: usize,
-) -> rusqlite::Result<Vec<CallRow>> {
+/// The calls of a list; at most `limit`.
+pub(super) fn calls(connection: &Connection, wanted: List, limit: usize) -> rusqlite::Result<Vec<CallRow>> {
     let List {
         sql,
         mut values,
         sorted,
-    } = list(tenant, filter, after, limit);
+    } = wanted;
     let mut statement = connection.prepare_cached(&sql)?;
     if sorted {
         let mut found = Vec::new();
@@ -159,8 +154,8 @@ pub(super) fn calls(
                 found.truncate(limit);
                 return Ok(found);
             }
-            if let Some(after) = values.get_mut(1) {
-                *after = Value::Text(last);
+            if let Some(end) = values.get_mut(1) {
+                *end = Value::Text(last);
             }
         }
     }
@@ -200,6 +195,7 @@ fn readable(row: &Row<'_>) -> rusqlite::Result<Option<CallRow>> {
 /// A statement that lists calls.
 pub(super) struct List {
     pub(super) sql: String,
+    /// The second one is where the page before ended.
     pub(super) values: Vec<Value>,
     /// Whether it comes in the order of ids and stops at the limit by itself.
     pub(super) sorted: bool,
@@ -439,6 +435,17 @@ pub(super) fn parsed<T: FromStr<Err: std::error::Error + Send + Sync + 'static>>
         .as_str()?
         .parse()
         .map_err(|error| rusqlite::Error::FromSqlConversionFailure(column, Type::Text, Box::new(error)))
+}
+
+/// The same, which may be missing.
+pub(super) fn named<T: FromStr<Err: std::error::Error + Send + Sync + 'static>>(
+    row: &Row<'_>,
+    column: usize,
+) -> rusqlite::Result<Option<T>> {
+    match row.get_ref(column)? {
+        ValueRef::Null => Ok(None),
+        _ => parsed(row, column).map(Some),
+    }
 }
 
 pub(super) fn limited(limit: usize) -> Value {

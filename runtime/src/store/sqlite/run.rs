@@ -1,13 +1,11 @@
 //! The tables of runs and of what happened in them: how they are written and read.
 
-use std::str::FromStr;
-
 use countersign_core::id::{ActorId, RunId, SessionId, TenantId};
 use countersign_core::time::Timestamp;
-use rusqlite::types::{Value, ValueRef};
+use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::read::{limited, parsed};
+use super::read::{limited, named, parsed};
 use crate::store::{RunEventRow, RunFilter, RunRow, RunWrite};
 
 const RUN: &str = "id, version, requester, created, agent, session, status, alone, at, state";
@@ -112,9 +110,10 @@ pub(super) fn one(connection: &Connection, tenant: &TenantId, id: RunId) -> rusq
 }
 
 /// Where the lists come from, `?4` being what they filter by.
-pub(super) const LISTS: [&str; 4] = [
+pub(super) const LISTS: [&str; 5] = [
     "run WHERE ?4 IS NULL",
     "run INDEXED BY run_by_session WHERE session = ?4",
+    "run INDEXED BY run_by_requester WHERE requester = ?4",
     // Sorted afterwards: few runs are open, and those that are over are many.
     "run INDEXED BY run_open WHERE at IS NOT NULL AND ?4 IS NULL",
     "run INDEXED BY run_open WHERE at IS NOT NULL AND at <= ?4",
@@ -137,8 +136,9 @@ pub(super) fn list(
     let (source, by) = match filter {
         RunFilter::All => (LISTS[0], Value::Null),
         RunFilter::OfSession(session) => (LISTS[1], Value::Text(session.as_str().to_owned())),
-        RunFilter::Open => (LISTS[2], Value::Null),
-        RunFilter::Due(at) => (LISTS[3], Value::Integer(at.millis())),
+        RunFilter::OfRequester(requester) => (LISTS[2], Value::Text(requester.as_str().to_owned())),
+        RunFilter::Open => (LISTS[3], Value::Null),
+        RunFilter::Due(at) => (LISTS[4], Value::Integer(at.millis())),
     };
     connection
         .prepare_cached(&listing(source))?
@@ -185,15 +185,4 @@ fn row(row: &Row<'_>) -> rusqlite::Result<RunRow> {
         due: at.filter(|it| *it != NEVER).map(Timestamp::from_millis),
         state: row.get(9)?,
     })
-}
-
-/// A name that may be missing.
-fn named<T: FromStr<Err: std::error::Error + Send + Sync + 'static>>(
-    row: &Row<'_>,
-    column: usize,
-) -> rusqlite::Result<Option<T>> {
-    match row.get_ref(column)? {
-        ValueRef::Null => Ok(None),
-        _ => parsed(row, column).map(Some),
-    }
 }

@@ -22,6 +22,8 @@ CREATE TABLE call (
     PRIMARY KEY (tenant, id)
 ) STRICT;
 CREATE INDEX call_by_run ON call (tenant, run, id);
+CREATE INDEX call_by_requester ON call (tenant, requester, id);
+CREATE INDEX call_by_tool ON call (tenant, tool, id);
 
 -- Who is to look at which call next, from the columns waits_for and due of `call`: requester:alice,
 -- pool:managers, worker, and `due` at its time (0 for all others). Only what is still open: it stays
@@ -69,6 +71,7 @@ CREATE TABLE run (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX run_open ON run (tenant, at, id) WHERE at IS NOT NULL;
 CREATE INDEX run_by_session ON run (tenant, session, id) WHERE session IS NOT NULL;
+CREATE INDEX run_by_requester ON run (tenant, requester, id);
 CREATE UNIQUE INDEX run_alone ON run (tenant, session) WHERE alone = 1;
 
 -- What happened in the run of an agent, in order: its conversation is these events and nothing else.
@@ -79,6 +82,21 @@ CREATE TABLE run_event (
     text   TEXT NOT NULL,
     PRIMARY KEY (tenant, run, number)
 ) STRICT, WITHOUT ROWID;
+
+-- What edges keep beside calls, such as API keys and sessions: what they mean is the edge's matter. `at` is
+-- when a row expires or is to be looked at again.
+CREATE TABLE edge (
+    tenant  TEXT NOT NULL,
+    kind    TEXT NOT NULL,
+    id      TEXT NOT NULL,
+    owner   TEXT,
+    version INTEGER NOT NULL,
+    at      INTEGER,
+    state   TEXT NOT NULL,
+    PRIMARY KEY (tenant, kind, id)
+) STRICT;
+CREATE INDEX edge_by_owner ON edge (tenant, kind, owner, id) WHERE owner IS NOT NULL;
+CREATE INDEX edge_due ON edge (tenant, kind, at) WHERE at IS NOT NULL;
 
 -- Named by its content, so it is the same for every tenant.
 CREATE TABLE descriptor (

@@ -15,7 +15,7 @@ use countersign_core::id::TenantId;
 use countersign_core::time::Timestamp;
 use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
 
-use super::{Pulse, error, grant, keep, open, read, run};
+use super::{Pulse, edge, error, grant, keep, open, read, run};
 use crate::store::{
     CallRow, CallWrite, Commit, Committed, DirectoryWrite, Durability, Keeping, Room, StoreError,
 };
@@ -264,6 +264,9 @@ fn write<'a>(
     if let Some(run) = &commit.run {
         run::write(connection, tenant, run)?;
     }
+    for write in &commit.edges {
+        edge::write(connection, tenant, write)?;
+    }
     if let Some((digest, text)) = &commit.descriptor {
         connection
             .prepare_cached("INSERT INTO descriptor (digest, text) VALUES (?1, ?2) ON CONFLICT DO NOTHING")?
@@ -345,6 +348,14 @@ fn as_assumed(connection: &Connection, commit: &Commit, head: &Head) -> Result<b
                 replaces.as_ref().map(|it| (it.id, it.version))
             ))));
         }
+    }
+    if let Some((kind, id)) = edge::repeated(&commit.edges) {
+        return Err(Refused::Commit(StoreError::Failed(format!(
+            "a commit writes the {kind} {id} twice; this is a mistake in the program"
+        ))));
+    }
+    if !edge::are_as_expected(connection, &commit.tenant, &commit.edges)? {
+        return Ok(false);
     }
     if let Some(write) = &commit.grant
         && !grant::is_as_expected(connection, &commit.tenant, write)?

@@ -16,8 +16,10 @@ use crate::store::conformance::runs::begin;
 use crate::store::conformance::{call_id, check_log, empty, record, row, step, tenant};
 use crate::store::sqlite::pen::Job;
 use crate::store::sqlite::write::{Answer, Writer};
-use crate::store::sqlite::{Pulse, Sqlite, grant, open, read, run};
-use crate::store::{CallFilter, Commit, Committed, Durability, GrantFilter, Store, StoreError};
+use crate::store::sqlite::{Pulse, Sqlite, edge, grant, history, open, read, run};
+use crate::store::{
+    CallFilter, Commit, Committed, Durability, EdgeFilter, GrantFilter, HistoryFilter, Store, StoreError,
+};
 
 /// A writer without its thread, so that a test decides what shares a batch.
 fn writer() -> (Writer, Arc<Mutex<Connection>>, Arc<Pulse>) {
@@ -278,11 +280,50 @@ fn every_list_walks_an_index() {
         let (sql, values) = grant::listed(&tenant("t"), &filter, None, 10);
         used.extend(check_plan(&connection, &sql, values.len()));
     }
-    for source in [run::LISTS[0], run::LISTS[1]] {
+    for source in &run::LISTS[..3] {
         used.extend(check_plan(&connection, &run::listing(source), 4));
     }
+    for choice in 0..16_u32 {
+        let filter = HistoryFilter {
+            requester: (choice & 1 != 0).then(|| ActorId::new("alice").unwrap()),
+            tool: (choice & 2 != 0).then(|| ToolName::new("refund").unwrap()),
+            phase: (choice & 4 != 0).then(|| "closed".to_owned()),
+            open: (choice & 8 != 0).then_some(false),
+        };
+        let list = history::list(&tenant("t"), &filter, None, 10);
+        used.extend(check_plan(&connection, &list.sql, list.values.len()));
+    }
+    // What is open is little: it may be sorted. No call is looked for but by its id.
+    let open = HistoryFilter {
+        open: Some(true),
+        ..HistoryFilter::default()
+    };
+    let list = history::list(&tenant("t"), &open, None, 10);
+    let steps = plan(&connection, &list.sql, list.values.len());
+    assert!(
+        steps
+            .iter()
+            .any(|it| it == "SEARCH call USING INDEX sqlite_autoindex_call_1 (tenant=? AND id=?)"),
+        "{steps:?}"
+    );
+    for (choice, page) in [(0, false), (0, true), (1, true), (2, true), (3, true)] {
+        let filter = EdgeFilter {
+            owner: (choice & 1 != 0).then(|| ActorId::new("alice").unwrap()),
+            due: (choice & 2 != 0).then(Timestamp::default),
+            ..EdgeFilter::of("session")
+        };
+        let (sql, values) = edge::listed(&tenant("t"), &filter, page.then_some("e-1"), 10);
+        // What is due is little: it may be sorted.
+        if choice == 2 {
+            let steps = plan(&connection, &sql, values.len());
+            assert!(steps.iter().any(|it| it.contains("edge_due")), "{steps:?}");
+            used.insert("edge_due".to_owned());
+        } else {
+            used.extend(check_plan(&connection, &sql, values.len()));
+        }
+    }
     // These are few, or asked once at a start: they may be sorted.
-    for source in [run::LISTS[2], run::LISTS[3]] {
+    for source in &run::LISTS[3..] {
         let steps = plan(&connection, &run::listing(source), 4);
         assert!(steps.iter().any(|it| it.contains("run_open")), "{steps:?}");
         used.insert("run_open".to_owned());
