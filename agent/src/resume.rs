@@ -45,7 +45,7 @@ impl Continue<'_> {
     /// What goes wrong, [`Running::run`] says. Must be called within a tokio runtime.
     pub fn stream(self) -> Running {
         let (tell, told) = unbounded_channel();
-        Running::new(told, tokio::spawn(self.decided(Some(tell))))
+        Running::new(self.run, told, tokio::spawn(self.decided(Some(tell))))
     }
 
     fn decided(self, tell: Option<UnboundedSender<RunEvent>>) -> BoxFuture<'static, Result<Run, Error>> {
