@@ -182,7 +182,7 @@ impl Agent {
             match driver.begin(input).await {
                 Ok(run) => Ok(run),
                 // Somebody stopped it, or a worker believed that this process was dead.
-                Err(Halt::Lost) => self.seen(id).await,
+                Err(Halt::Lost) => self.progress(id).await,
                 Err(Halt::Error(error)) => Err(error),
             }
         })
@@ -213,13 +213,8 @@ impl Driver {
                 input: input.clone(),
                 rewritten_by: rewritten_by.clone(),
             });
-            if let Some(session) = self.run.session.clone() {
+            if let (Some(session), Some(found)) = (self.run.session.clone(), self.look_at_session().await?) {
                 let agent = self.agent.clone();
-                let found = agent
-                    .0
-                    .sessions
-                    .look(&agent.0.engine, &session, self.run.id)
-                    .await?;
                 match (found.busy, agent.0.busy) {
                     (None, _) => {}
                     (Some(run), OnBusy::Refuse) => return Err(Error::Busy { session, run }.into()),

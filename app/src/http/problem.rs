@@ -169,7 +169,7 @@ impl From<countersign_agent::Error> for Problem {
         let told = error.to_string();
         match error {
             E::UnknownRun(_) => Self::new(StatusCode::NOT_FOUND, "not_found", told),
-            E::Foreign { .. } | E::NoRequester => Self::forbidden(told),
+            E::Foreign { .. } | E::ForeignSession(_) | E::NoRequester => Self::forbidden(told),
             E::ForeignRequirement(_) | E::RepeatedRequirement(_) => Self::invalid(told),
             E::Busy { .. } => Self::conflict("busy", told),
             E::Engine(error) => error.into(),
