@@ -31,6 +31,8 @@ use utoipa_axum::routes;
 use crate::http::problem::Problem;
 use crate::server::Shared;
 
+pub(crate) use idempotency::KIND as KEPT_ANSWERS;
+
 /// The routes with what is said of them.
 fn described() -> OpenApiRouter<Shared> {
     let info = InfoBuilder::new()

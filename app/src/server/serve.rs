@@ -8,6 +8,7 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
 use countersign::core::actor::Kind as ActorKind;
+use countersign::store::{Commit, Durability, EdgeFilter, EdgeRow, EdgeWrite};
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -25,6 +26,8 @@ use crate::{http, print};
 
 /// How often what is over is forgotten: sessions, links, answers kept for repeats.
 const SWEEP: Duration = Duration::from_mins(1);
+/// How many are forgotten in one commit.
+const PAGE: usize = 200;
 /// The most sign-in links that are printed at the start.
 const LINKS: usize = 12;
 
@@ -115,8 +118,40 @@ async fn sweep(shared: Shared, mut stopping: watch::Receiver<bool>) {
             _ = stopping.wait_for(|it| *it) => return,
         }
         shared.limits().sweep();
-        if let Err(error) = shared.credentials().sweep().await {
-            tracing::warn!(%error, "what is over could not be forgotten");
+        for kind in [Kind::Session.name(), Kind::SignIn.name(), http::KEPT_ANSWERS] {
+            if let Err(error) = forget(&shared, kind).await {
+                tracing::warn!(%error, "what is over could not be forgotten");
+            }
+        }
+    }
+}
+
+/// Forgets the edge rows of that kind whose time is over. Nothing is on record: they counted no more.
+async fn forget(shared: &Shared, kind: &str) -> Result<(), countersign::Error> {
+    let engine = shared.engine();
+    let filter = EdgeFilter {
+        due: Some(engine.now()),
+        ..EdgeFilter::of(kind)
+    };
+    let mut after = None;
+    loop {
+        let rows = engine.store().edges(engine.tenant(), &filter, after.as_deref(), PAGE).await?;
+        let full = rows.len() == PAGE;
+        after = rows.last().map(|it| it.id.clone());
+        let delete = |it: EdgeRow| EdgeWrite::Delete {
+            kind: it.kind,
+            id: it.id,
+            version: it.version,
+        };
+        let commit = Commit {
+            edges: rows.into_iter().map(delete).collect(),
+            durability: Durability::Process,
+            ..Commit::new(engine.tenant().clone(), engine.now())
+        };
+        // A conflict means that another process forgets them too; whatever it leaves is found the next time.
+        engine.store().commit(commit).await?;
+        if !full {
+            return Ok(());
         }
     }
 }
