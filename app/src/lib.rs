@@ -38,6 +38,7 @@ mod desk;
 mod explain;
 mod failure;
 mod grants;
+mod hidden;
 #[cfg(feature = "http")]
 mod http;
 mod input;
