@@ -32,6 +32,8 @@ mod call;
 mod chat;
 mod cli;
 #[cfg(feature = "http")]
+mod console;
+#[cfg(feature = "http")]
 mod credential;
 mod decide;
 mod desk;
