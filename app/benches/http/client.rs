@@ -36,14 +36,14 @@ pub(crate) fn key(dir: &Path, actor: &str) -> String {
 }
 
 impl Process {
-    pub(crate) async fn server(dir: &Path) -> Self {
+    pub(crate) fn server(dir: &Path) -> Self {
         let mut command = program("server");
         command.args(["--json", "--traces", "off", "--data"]).arg(dir);
         command.args(["serve", "--listen", "127.0.0.1:0", "--rate", "1000000"]);
         Self::began(command)
     }
 
-    pub(crate) async fn peer(store: &Path) -> Self {
+    pub(crate) fn peer(store: &Path) -> Self {
         let mut command = program("peer");
         command.arg(store);
         Self::began(command)
@@ -54,9 +54,15 @@ impl Process {
         let mut child = command.spawn().expect("a server");
         let mut line = String::new();
         let out = child.stdout.take().expect("its words");
-        std::io::BufReader::new(out).read_line(&mut line).expect("where it listens");
+        std::io::BufReader::new(out)
+            .read_line(&mut line)
+            .expect("where it listens");
         let told: Value = serde_json::from_str(&line).expect("JSON");
-        let address = told["url"].as_str().expect("a place").trim_start_matches("http://").to_owned();
+        let address = told["url"]
+            .as_str()
+            .expect("a place")
+            .trim_start_matches("http://")
+            .to_owned();
         Self { child, address }
     }
 
@@ -72,17 +78,27 @@ impl Process {
     /// User and system time so far.
     pub(crate) fn cpu(&self) -> Duration {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).expect("its times");
-        let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-        let ticks: u64 = [11, 12].iter().filter_map(|it| fields.get(*it)?.parse::<u64>().ok()).sum();
+        let fields: Vec<&str> = stat
+            .rsplit(')')
+            .next()
+            .unwrap_or_default()
+            .split_whitespace()
+            .collect();
+        let ticks: u64 = [11, 12]
+            .iter()
+            .filter_map(|it| fields.get(*it)?.parse::<u64>().ok())
+            .sum();
         // The kernel gives hundredths of a second.
         Duration::from_millis(ticks * 10)
     }
 
     /// Resident memory, in KiB.
     pub(crate) fn memory(&self) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("its memory");
+        let status =
+            std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("its memory");
         let line = status.lines().find_map(|it| it.strip_prefix("VmRSS:"));
-        line.and_then(|it| it.split_whitespace().next()?.parse().ok()).expect("a number")
+        line.and_then(|it| it.split_whitespace().next()?.parse().ok())
+            .expect("a number")
     }
 }
 
@@ -129,7 +145,10 @@ impl Client {
             self.key,
             body.len()
         );
-        self.stream.write_all(request.as_bytes()).await.expect("a request");
+        self.stream
+            .write_all(request.as_bytes())
+            .await
+            .expect("a request");
     }
 
     /// Reads the head of an answer, and says how long its body is.

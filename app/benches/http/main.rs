@@ -40,7 +40,10 @@ fn policy() -> String {
                       [actors]\nalice = { kind = \"person\" }\nbob = { kind = \"person\", roles = [\"manager\"] }\n"
         .to_owned();
     for number in 0..LISTENERS {
-        let _ = writeln!(policy, "p{number} = {{ kind = \"person\", roles = [\"manager\"] }}");
+        let _ = writeln!(
+            policy,
+            "p{number} = {{ kind = \"person\", roles = [\"manager\"] }}"
+        );
     }
     policy
 }
@@ -68,8 +71,9 @@ fn runtime(threads: bool) -> tokio::runtime::Runtime {
 }
 
 async fn measure() {
-    let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a directory on the disk of the project");
-    let bench = Bench::start(dir.path()).await;
+    let dir =
+        tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a directory on the disk of the project");
+    let bench = Bench::start(dir.path());
     if std::env::args().any(|it| it == "long") {
         bench.long(Duration::from_mins(10)).await;
     } else {
@@ -89,14 +93,14 @@ struct Bench {
 }
 
 impl Bench {
-    async fn start(dir: &Path) -> Self {
+    fn start(dir: &Path) -> Self {
         let key = |actor: &str| client::key(dir, actor);
         Self {
             alice: key("alice"),
             bob: key("bob"),
             listeners: (0..LISTENERS).map(|it| key(&format!("p{it}"))).collect(),
-            server: Process::server(dir).await,
-            peer: Process::peer(&dir.join("peer.db")).await,
+            server: Process::server(dir),
+            peer: Process::peer(&dir.join("peer.db")),
         }
     }
 
@@ -125,9 +129,15 @@ impl Bench {
         for _ in 0..2000 {
             waiting.push(propose(&mut client).await);
         }
-        let own = load(&self.server, &self.alice, CLIENTS, 2000, async move |client, number| {
-            decide(client, &waiting[number], "confirm").await;
-        });
+        let own = load(
+            &self.server,
+            &self.alice,
+            CLIENTS,
+            2000,
+            async move |client, number| {
+                decide(client, &waiting[number], "confirm").await;
+            },
+        );
         let own = own.await;
         let peer = load(&self.peer, "", CLIENTS, 2000, async |client, _| {
             client.post("/commits/1", &json!({})).await;
@@ -150,15 +160,24 @@ impl Bench {
 
     async fn cycled(&self, clients: usize, many: usize) -> Load {
         let (address, bob) = (self.server.address.clone(), self.bob.clone());
-        load(&self.server, &self.alice, clients, many, async move |client, _| {
-            let asked = propose(client).await;
-            let confirmed = decide(client, &asked, "confirm").await;
-            let approval = confirmed["requirements"][0]["id"].as_str().expect("an approval").to_owned();
-            let alice = std::mem::replace(&mut client.key, bob.clone());
-            let done = decide(client, &approval, "approve").await;
-            client.key = alice;
-            assert_eq!(done["status"], "done", "{done} of {address}");
-        })
+        load(
+            &self.server,
+            &self.alice,
+            clients,
+            many,
+            async move |client, _| {
+                let asked = propose(client).await;
+                let confirmed = decide(client, &asked, "confirm").await;
+                let approval = confirmed["requirements"][0]["id"]
+                    .as_str()
+                    .expect("an approval")
+                    .to_owned();
+                let alice = std::mem::replace(&mut client.key, bob.clone());
+                let done = decide(client, &approval, "approve").await;
+                client.key = alice;
+                assert_eq!(done["status"], "done", "{done} of {address}");
+            },
+        )
         .await
     }
 
@@ -175,7 +194,11 @@ impl Bench {
         }
         let after = self.server.memory();
         let own = (after - before) / 1024;
-        println!("{} idle streams: {own} MiB more, {} MiB in all (limit 100)", open.len(), after / 1024);
+        println!(
+            "{} idle streams: {own} MiB more, {} MiB in all (limit 100)",
+            open.len(),
+            after / 1024
+        );
     }
 
     /// Cycles and lists without end: whether memory stays what it was.
@@ -184,18 +207,35 @@ impl Bench {
         while began.elapsed() < lasts {
             let load = self.cycled(CLIENTS, 5000).await;
             let seconds = began.elapsed().as_secs();
-            println!("{seconds:>4} s: {:.0} cycles/s, {} MiB", load.per_second(), self.server.memory() / 1024);
+            println!(
+                "{seconds:>4} s: {:.0} cycles/s, {} MiB",
+                load.per_second(),
+                self.server.memory() / 1024
+            );
         }
     }
 }
 
 async fn propose(client: &mut Client) -> String {
-    let called = client.post("/v1/tools/refund/calls", &json!({"arguments": {"customer": "ACME-123"}})).await;
-    called["requirements"][0]["id"].as_str().unwrap_or_else(|| panic!("{called}")).to_owned()
+    let called = client
+        .post(
+            "/v1/tools/refund/calls",
+            &json!({"arguments": {"customer": "ACME-123"}}),
+        )
+        .await;
+    called["requirements"][0]["id"]
+        .as_str()
+        .unwrap_or_else(|| panic!("{called}"))
+        .to_owned()
 }
 
 async fn decide(client: &mut Client, on: &str, decision: &str) -> serde_json::Value {
-    client.post(&format!("/v1/requirements/{on}/decisions"), &json!({"decision": decision})).await
+    client
+        .post(
+            &format!("/v1/requirements/{on}/decisions"),
+            &json!({"decision": decision}),
+        )
+        .await
 }
 
 /// What came of a load.
@@ -256,7 +296,7 @@ async fn load(
     Load {
         many,
         took: began.elapsed(),
-        cpu: process.cpu() - cpu,
+        cpu: process.cpu().saturating_sub(cpu),
         each,
     }
 }

@@ -12,11 +12,19 @@ pub(crate) async fn serve() {
     let place = std::env::args().nth(1).expect("where its store is");
     let store = Sqlite::open(place).expect("a store");
     let router = Router::new()
-        .route("/bytes/{many}", get(async |Path(many): Path<usize>| "x".repeat(many)))
+        .route(
+            "/bytes/{many}",
+            get(async |Path(many): Path<usize>| "x".repeat(many)),
+        )
         .route("/commits/{many}", post(commits))
         .with_state(store);
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    println!("{{\"url\":\"http://{}\"}}", listener.local_addr().expect("its address"));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
+        .await
+        .expect("a port");
+    println!(
+        "{{\"url\":\"http://{}\"}}",
+        listener.local_addr().expect("its address")
+    );
     axum::serve(listener, router).await.expect("a server");
 }
 

@@ -136,7 +136,10 @@ async fn forget(shared: &Shared, kind: &str) -> Result<(), countersign::Error> {
     };
     let mut after = None;
     loop {
-        let rows = engine.store().edges(engine.tenant(), &filter, after.as_deref(), PAGE).await?;
+        let rows = engine
+            .store()
+            .edges(engine.tenant(), &filter, after.as_deref(), PAGE)
+            .await?;
         let full = rows.len() == PAGE;
         after = rows.last().map(|it| it.id.clone());
         let delete = |it: EdgeRow| EdgeWrite::Delete {
