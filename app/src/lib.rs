@@ -38,6 +38,7 @@ mod failure;
 mod grants;
 mod input;
 mod lists;
+mod local;
 mod people;
 mod prompt;
 mod questions;
