@@ -48,6 +48,9 @@ pub enum Error {
         /// With which run.
         run: RunId,
     },
+    /// A session is that of whoever began it. Nobody else goes on with it, or is told what was said in it.
+    #[error("the session {0} is somebody else's; take another name")]
+    ForeignSession(SessionId),
     /// What is stored of a run cannot be read as what it should be.
     #[error("{run} is damaged: {why}; restore a backup, nothing was changed")]
     Damaged {

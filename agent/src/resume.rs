@@ -16,6 +16,7 @@ use crate::drive::{Driver, Halt, Led};
 use crate::error::Error;
 use crate::event::{EventKind, RunEvent};
 use crate::run::{Run, Status};
+use crate::session::Found;
 use crate::start::{Running, ended};
 use crate::stored::{Safe, Stopping, Stored, events};
 
@@ -45,7 +46,7 @@ impl Continue<'_> {
     /// What goes wrong, [`Running::run`] says. Must be called within a tokio runtime.
     pub fn stream(self) -> Running {
         let (tell, told) = unbounded_channel();
-        Running::new(told, tokio::spawn(self.decided(Some(tell))))
+        Running::new(self.run, told, tokio::spawn(self.decided(Some(tell))))
     }
 
     fn decided(self, tell: Option<UnboundedSender<RunEvent>>) -> BoxFuture<'static, Result<Run, Error>> {
@@ -147,7 +148,8 @@ impl Agent {
                 if !run.status.is_open() {
                     return Ok(Run::of(&run, &[]));
                 }
-                let mut driver = self.driver(run);
+                // Its own agent's hooks are the ones that see how it ended, also where another one stops it.
+                let mut driver = self.find(&run.agent).unwrap_or(self).driver(run);
                 let stopping = Stopping {
                     by: by.id().clone(),
                     auth: by.auth().to_owned(),
@@ -185,11 +187,6 @@ impl Agent {
             }
         }
         Ok(())
-    }
-
-    /// A run that is led elsewhere, when it is not any more.
-    pub(crate) fn seen(&self, id: RunId) -> BoxFuture<'static, Result<Run, Error>> {
-        self.progress(id)
     }
 
     /// Brings a run as far as it can be brought now: runs what was decided, and leads it on if nothing is open any
@@ -381,16 +378,22 @@ impl Driver {
     /// Makes ready to lead it, and says nothing yet.
     async fn prepare(&mut self) -> Led<()> {
         self.run.status = Status::Running;
-        if let Some(session) = self.run.session.clone() {
-            let agent = self.agent.clone();
-            let found = agent
-                .0
-                .sessions
-                .look(&agent.0.engine, &session, self.run.id)
-                .await?;
+        if let Some(found) = self.look_at_session().await? {
             self.history = found.messages;
         }
         Ok(())
+    }
+
+    /// The session of the run as it stands now, if it has one.
+    pub(crate) async fn look_at_session(&self) -> Led<Option<Found>> {
+        let Some(session) = &self.run.session else {
+            return Ok(None);
+        };
+        let (agent, run) = (&self.agent.0, &self.run);
+        let found = agent
+            .sessions
+            .look(&agent.engine, session, &run.requester, run.id);
+        Ok(Some(found.await?))
     }
 
     /// Stops the run on behalf of whoever rejected a call with it.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use countersign::store::{RunFilter, RunRow};
-use countersign::{Engine, RunId, SessionId};
+use countersign::{ActorId, Engine, RunId, SessionId};
 
 use crate::error::Error;
 use crate::message::Message;
@@ -70,11 +70,13 @@ impl Sessions {
         all.remove(session);
     }
 
-    /// Reads what happened since it was last looked at. `but` is a run that is about to go on itself.
+    /// Reads what happened since it was last looked at. `but` is a run that is about to go on itself. A session is its
+    /// first requester's.
     pub(crate) async fn look(
         &self,
         engine: &Engine,
         session: &SessionId,
+        requester: &ActorId,
         but: RunId,
     ) -> Result<Found, Error> {
         let mut known = {
@@ -100,6 +102,10 @@ impl Sessions {
             let full = rows.len() == PAGE;
             before = rows.last().map(|it| it.id);
             for row in rows {
+                // What was said in it is for its own people: whoever names it by chance or on purpose is not told.
+                if row.agent.is_some() && row.requester != *requester {
+                    return Err(Error::ForeignSession(session.clone()));
+                }
                 if row.alone && row.id != but {
                     busy = Some(row.id);
                 }

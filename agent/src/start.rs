@@ -3,7 +3,7 @@
 use std::pin::Pin;
 
 use countersign::core::tool::BoxFuture;
-use countersign::{Identity, SessionId};
+use countersign::{Identity, RunId, SessionId};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
 
@@ -90,19 +90,21 @@ impl<'a> RunBuilder<'a> {
     /// [`Error::NoRequester`]; what else goes wrong, [`Running::run`] says. Must be called within a tokio runtime.
     pub fn stream(self) -> Result<Running, Error> {
         let (tell, told) = unbounded_channel();
-        let task = self.started(Some(tell))?;
-        Ok(Running { told, task })
+        let id = self.agent.0.engine.new_run_id();
+        let task = self.started(id, Some(tell))?;
+        Ok(Running::new(id, told, task))
     }
 
     fn started(
         self,
+        id: RunId,
         tell: Option<UnboundedSender<RunEvent>>,
     ) -> Result<JoinHandle<Result<Run, Error>>, Error> {
         let by = self.by.ok_or(Error::NoRequester)?;
         let session = self.session.map(SessionId::new).transpose()?;
         let engine = &self.agent.0.engine;
         let agent = self.agent.0.identity.id().clone();
-        let mut run = Stored::new(engine.new_run_id(), by.id().clone(), agent, engine.now());
+        let mut run = Stored::new(id, by.id().clone(), agent, engine.now());
         run.session = session;
         by.auth().clone_into(&mut run.state.auth);
         let begun = self.agent.clone().begin(run, by, self.input, tell);
@@ -115,7 +117,10 @@ impl<'a> IntoFuture for RunBuilder<'a> {
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send + 'a>>;
 
     fn into_future(self) -> Self::IntoFuture {
-        Box::pin(async move { ended(self.started(None)?).await })
+        Box::pin(async move {
+            let id = self.agent.0.engine.new_run_id();
+            ended(self.started(id, None)?).await
+        })
     }
 }
 
@@ -123,13 +128,23 @@ impl<'a> IntoFuture for RunBuilder<'a> {
 ///
 /// [`RunBuilder::stream`] has an example.
 pub struct Running {
+    id: RunId,
     told: UnboundedReceiver<RunEvent>,
     task: JoinHandle<Result<Run, Error>>,
 }
 
 impl Running {
-    pub(crate) const fn new(told: UnboundedReceiver<RunEvent>, task: JoinHandle<Result<Run, Error>>) -> Self {
-        Self { told, task }
+    pub(crate) const fn new(
+        id: RunId,
+        told: UnboundedReceiver<RunEvent>,
+        task: JoinHandle<Result<Run, Error>>,
+    ) -> Self {
+        Self { id, told, task }
+    }
+
+    /// Which run.
+    pub const fn id(&self) -> RunId {
+        self.id
     }
 
     /// What happens next; none when the run is over or waits for people.
@@ -167,7 +182,7 @@ impl Agent {
             match driver.begin(input).await {
                 Ok(run) => Ok(run),
                 // Somebody stopped it, or a worker believed that this process was dead.
-                Err(Halt::Lost) => self.seen(id).await,
+                Err(Halt::Lost) => self.progress(id).await,
                 Err(Halt::Error(error)) => Err(error),
             }
         })
@@ -198,13 +213,8 @@ impl Driver {
                 input: input.clone(),
                 rewritten_by: rewritten_by.clone(),
             });
-            if let Some(session) = self.run.session.clone() {
+            if let (Some(session), Some(found)) = (self.run.session.clone(), self.look_at_session().await?) {
                 let agent = self.agent.clone();
-                let found = agent
-                    .0
-                    .sessions
-                    .look(&agent.0.engine, &session, self.run.id)
-                    .await?;
                 match (found.busy, agent.0.busy) {
                     (None, _) => {}
                     (Some(run), OnBusy::Refuse) => return Err(Error::Busy { session, run }.into()),

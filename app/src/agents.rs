@@ -59,6 +59,8 @@ pub(crate) fn are_needed(command: Option<&Option<Command>>) -> bool {
     match command {
         None | Some(None) => true,
         Some(Some(Command::Cancel(args))) => matches!(args.what, Subject::Run(_)),
+        #[cfg(feature = "http")]
+        Some(Some(Command::Serve(_))) => true,
         Some(Some(command)) => matches!(command, Command::Chat(_) | Command::Worker),
     }
 }

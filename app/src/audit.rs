@@ -63,10 +63,29 @@ async fn signed(session: &Session) -> Result<countersign::core::audit::note::Not
     note.ok_or_else(|| Failure::new("the log is empty: there is nothing to sign"))
 }
 
-async fn checkpoint(session: &Session, out: Option<&Path>) -> Result<Reply, Failure> {
+/// Signs the log as it is now: how many entries, the note, and the key that verifies it.
+pub(crate) async fn sign(session: &Session) -> Result<(u64, String, String), Failure> {
     let note = signed(session).await?.to_string();
-    let key = session.engine.verifier_key().map(|it| it.to_string());
-    let size: Option<u64> = note.lines().nth(1).and_then(|it| it.parse().ok());
+    let key = session
+        .engine
+        .verifier_key()
+        .ok_or(LedgerError::NoKey)?
+        .to_string();
+    let size = note.lines().nth(1).and_then(|it| it.parse().ok());
+    let size = size.ok_or_else(|| Failure::new("the signed checkpoint has no size"))?;
+    Ok((size, note, key))
+}
+
+/// A receipt of one entry, under a checkpoint of now, and the key that verifies it.
+pub(crate) async fn receipt(session: &Session, seq: u64) -> Result<(String, String), Failure> {
+    signed(session).await?;
+    let key = session.engine.verifier_key().ok_or(LedgerError::NoKey)?;
+    let receipt = ledger::prove(&mut source(session)?, seq, &key)?.to_string();
+    Ok((receipt, key.to_string()))
+}
+
+async fn checkpoint(session: &Session, out: Option<&Path>) -> Result<Reply, Failure> {
+    let (size, note, key) = sign(session).await?;
     let told = written(out, &note, "the checkpoint")?;
     Ok(Reply::done(
         json!({"status": "done", "size": size, "checkpoint": note, "key": key}),
@@ -75,12 +94,10 @@ async fn checkpoint(session: &Session, out: Option<&Path>) -> Result<Reply, Fail
 }
 
 async fn prove(session: &Session, seq: u64, out: Option<&Path>) -> Result<Reply, Failure> {
-    signed(session).await?;
-    let key = session.engine.verifier_key().ok_or(LedgerError::NoKey)?;
-    let receipt = ledger::prove(&mut source(session)?, seq, &key)?.to_string();
+    let (receipt, key) = receipt(session, seq).await?;
     let told = written(out, &receipt, "the receipt")?;
     Ok(Reply::done(
-        json!({"status": "done", "seq": seq, "receipt": receipt, "key": key.to_string()}),
+        json!({"status": "done", "seq": seq, "receipt": receipt, "key": key}),
         told,
     ))
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use countersign::core::grant::Span;
 use countersign::schema::Dialect;
-use countersign::{ActorId, CallId, GrantId, RequirementId, RunId};
+use countersign::{ActorId, CallId, GrantId, RequirementId, Role, RunId};
 
 /// Everything that can be said.
 #[derive(Debug, Parser)]
@@ -66,8 +66,30 @@ pub(crate) enum Command {
     Traces(TracesArgs),
     /// Run what is cleared and continue what was decided, until stopped
     Worker,
+    /// Serve the HTTP API and the console, and work, until stopped
+    #[cfg(feature = "http")]
+    Serve(ServeArgs),
+    /// Print a link that signs somebody in to the console, once, within the hour
+    #[cfg(feature = "http")]
+    SignIn(SignInArgs),
+    /// Make, list and revoke the API keys of programs and people
+    #[cfg(feature = "http")]
+    #[command(subcommand)]
+    Key(Key),
     /// Play a story with every kind of gate
     Demo,
+}
+
+impl Command {
+    /// Whether it runs what is cleared, for as long as it lasts.
+    pub(crate) const fn works(&self) -> bool {
+        match self {
+            Self::Worker => true,
+            #[cfg(feature = "http")]
+            Self::Serve(args) => !args.no_worker,
+            _ => false,
+        }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -230,6 +252,107 @@ pub(crate) struct DecideArgs {
     /// Only decide: leave running it to somebody else
     #[arg(long)]
     pub(crate) no_run: bool,
+}
+
+#[cfg(feature = "http")]
+#[derive(Debug, Args)]
+pub(crate) struct ServeArgs {
+    /// Where to listen; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8440")]
+    pub(crate) listen: std::net::SocketAddr,
+    /// The certificate chain, PEM
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// The key of the certificate, PEM
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub(crate) tls_key: Option<PathBuf>,
+    /// A proxy in front speaks TLS with the world; allows to listen beyond this machine without
+    #[arg(long, conflicts_with = "tls_cert")]
+    pub(crate) behind_proxy: bool,
+    /// How people reach it, for links, such as <https://ops.example>
+    #[arg(long, value_name = "URL")]
+    pub(crate) public_url: Option<String>,
+    /// Requests of one actor per second, on average
+    #[arg(long, value_name = "N", default_value_t = crate::server::PER_SECOND, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(crate) rate: u32,
+    /// Only serve: leave running what is cleared to another process
+    #[arg(long)]
+    pub(crate) no_worker: bool,
+}
+
+#[cfg(feature = "http")]
+impl ServeArgs {
+    /// Where and how to listen.
+    pub(crate) fn place(&self) -> crate::server::Place {
+        crate::server::Place {
+            listen: self.listen,
+            tls: self.tls_cert.clone().zip(self.tls_key.clone()),
+            behind_proxy: self.behind_proxy,
+        }
+    }
+
+    /// Where people find it.
+    pub(crate) fn base(&self, at: std::net::SocketAddr) -> String {
+        let scheme = if self.tls_cert.is_some() { "https" } else { "http" };
+        let own = || format!("{scheme}://{at}");
+        let given = self
+            .public_url
+            .as_deref()
+            .map(|it| it.trim_end_matches('/').to_owned());
+        given.unwrap_or_else(own)
+    }
+
+    /// Whether links to sign in are printed: only where nobody but this machine gets in.
+    pub(crate) const fn prints_links(&self) -> bool {
+        self.tls_cert.is_none() && !self.behind_proxy
+    }
+}
+
+#[cfg(feature = "http")]
+#[derive(Debug, Args)]
+pub(crate) struct SignInArgs {
+    /// Who
+    pub(crate) actor: ActorId,
+    /// How people reach the server
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8440")]
+    pub(crate) url: String,
+}
+
+#[cfg(feature = "http")]
+#[derive(Debug, Subcommand)]
+pub(crate) enum Key {
+    /// Make one; its secret is shown this once
+    Create {
+        /// Whose
+        #[arg(long, value_name = "ACTOR")]
+        actor: ActorId,
+        /// Only these of its actor's roles; all of them unless said
+        #[arg(long = "role", value_name = "ROLE")]
+        roles: Vec<Role>,
+        /// What it is for
+        #[arg(long, value_name = "TEXT")]
+        label: Option<String>,
+        /// For how many days
+        #[arg(long, default_value_t = 90, value_parser = clap::value_parser!(u32).range(1..=3650))]
+        days: u32,
+    },
+    /// List them, without their secrets
+    List {
+        /// Only of this actor
+        #[arg(long, value_name = "ACTOR")]
+        actor: Option<ActorId>,
+        /// Go on after this key, the `next` of the page before
+        #[arg(long, value_name = "KEY")]
+        after: Option<String>,
+        /// At most this many
+        #[arg(long, default_value_t = 50, value_parser = page())]
+        limit: u16,
+    },
+    /// Revoke one: it counts no more
+    Revoke {
+        /// Its id, as the list has it
+        key: String,
+    },
 }
 
 /// Which later calls a remembered confirmation is for.

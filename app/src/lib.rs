@@ -31,12 +31,18 @@ mod audit;
 mod call;
 mod chat;
 mod cli;
+#[cfg(feature = "http")]
+mod credential;
 mod decide;
 mod desk;
 mod explain;
 mod failure;
 mod grants;
+#[cfg(feature = "http")]
+mod http;
 mod input;
+#[cfg(feature = "http")]
+mod keys;
 mod lists;
 mod local;
 mod people;
@@ -46,8 +52,12 @@ mod record;
 mod reply;
 mod requirement;
 mod runs;
+#[cfg(feature = "http")]
+mod server;
 mod session;
 mod show;
+#[cfg(feature = "http")]
+mod sight;
 mod stage;
 #[cfg(test)]
 mod tests;
@@ -237,13 +247,22 @@ impl App {
         let story = self.story.take();
         let effects = self.effects.take();
         let makes = std::mem::take(&mut self.agents);
+        let guest = self.guest;
         let mut session = self.session(registry, data, cli.data.is_some()).await?;
         if agents::are_needed(command.as_ref()) {
-            let works = matches!(command, Some(Some(cli::Command::Worker)));
+            let works = command
+                .as_ref()
+                .and_then(Option::as_ref)
+                .is_some_and(cli::Command::works);
             session.agents = agents::built(makes, &session, works).await?;
         }
         let code = match command {
             Some(Some(cli::Command::Worker)) => session.work(cli.json).await,
+            #[cfg(feature = "http")]
+            Some(Some(cli::Command::Serve(args))) => {
+                let works = !guest && !args.no_worker;
+                Box::pin(server::serve(session.clone(), &args, works, cli.json)).await
+            }
             Some(Some(cli::Command::Chat(args))) if chat::is_conversation(&args, cli.json) => {
                 Box::pin(chat::converse(&session, args)).await
             }

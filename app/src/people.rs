@@ -39,6 +39,11 @@ impl People {
         self.actors.iter()
     }
 
+    /// One of them.
+    pub(crate) fn get(&self, id: &ActorId) -> Option<&ActorEntry> {
+        self.actors.get(id)
+    }
+
     /// The pools that somebody belongs to.
     pub(crate) fn pools_of(&self, id: &ActorId) -> Vec<String> {
         let entry = self.actors.get(id);

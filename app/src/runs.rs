@@ -209,7 +209,7 @@ pub(crate) async fn show(session: &Session, id: RunId) -> Result<Reply, Failure>
 }
 
 /// Everything that happened in a run of an agent.
-async fn events(session: &Session, id: RunId) -> Result<Vec<RunEvent>, Failure> {
+pub(crate) async fn events(session: &Session, id: RunId) -> Result<Vec<RunEvent>, Failure> {
     let store = session.engine.store();
     let mut events: Vec<RunEvent> = Vec::new();
     loop {

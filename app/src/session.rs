@@ -8,6 +8,8 @@ use countersign_agent::Agent;
 
 use crate::cli::{Command, Subject};
 use crate::failure::Failure;
+#[cfg(feature = "http")]
+use crate::keys;
 use crate::people::People;
 use crate::reply::Reply;
 use crate::{audit, call, chat, decide, explain, grants, lists, runs, show, tools, traces};
@@ -103,7 +105,13 @@ impl Session {
                 traces::answer(place.as_deref(), &args)
             }
             Command::Audit(args) => audit::answer(self, args).await,
+            #[cfg(feature = "http")]
+            Command::Key(args) => keys::answer(self, args).await,
+            #[cfg(feature = "http")]
+            Command::SignIn(args) => keys::sign_in(self, args).await,
             Command::Worker | Command::Demo => Err(Failure::usage("this command cannot be given here")),
+            #[cfg(feature = "http")]
+            Command::Serve(_) => Err(Failure::usage("this command cannot be given here")),
         }
     }
 
@@ -194,7 +202,7 @@ pub(crate) fn quoted(word: &str) -> String {
 
 /// Ends with SIGINT or SIGTERM. Listening has begun when this returns.
 #[cfg(unix)]
-fn signalled() -> Result<impl Future<Output = ()>, Failure> {
+pub(crate) fn signalled() -> Result<impl Future<Output = ()>, Failure> {
     use tokio::signal::unix::{SignalKind, signal};
     let cannot = |error| Failure::new(format!("cannot listen for signals: {error}"));
     let mut interrupt = signal(SignalKind::interrupt()).map_err(cannot)?;
@@ -209,7 +217,7 @@ fn signalled() -> Result<impl Future<Output = ()>, Failure> {
 
 /// Ends with Ctrl-C.
 #[cfg(not(unix))]
-fn signalled() -> Result<impl Future<Output = ()>, Failure> {
+pub(crate) fn signalled() -> Result<impl Future<Output = ()>, Failure> {
     Ok(async {
         let _ = tokio::signal::ctrl_c().await;
     })

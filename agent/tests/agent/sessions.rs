@@ -1,6 +1,7 @@
 //! Several messages of one conversation.
 
 use countersign::prelude::*;
+use countersign::store::RunFilter;
 use countersign_agent::model::{ScriptedModel, Step};
 use countersign_agent::{Error, Message, OnBusy, Request, Status};
 use serde_json::json;
@@ -63,6 +64,31 @@ async fn a_busy_session_refuses_unless_it_is_told_otherwise() {
     assert_eq!(run.output(), Some("3 messages"));
     let after = agent.run("Hello?").by(&alice).session("s1").await.unwrap();
     assert_eq!(after.output(), Some("5 messages"));
+}
+
+#[tokio::test]
+async fn nobody_goes_on_with_the_session_of_another() {
+    let world = World::new().await;
+    let agent = builder(listener())
+        .on_busy(OnBusy::Cancel)
+        .build(&world.engine)
+        .await
+        .unwrap();
+    let (alice, bob) = (identity("alice"), identity("bob"));
+    let first = agent.run("refund A").by(&alice).session("s1").await.unwrap();
+    let agents = [agent.clone(), world.again().await.agent(listener()).await];
+    for agent in agents {
+        let foreign = agent.run("What did she say?").by(&bob).session("s1").await;
+        assert!(matches!(&foreign, Err(Error::ForeignSession(_))), "{foreign:?}");
+    }
+    // Nor is hers stopped by it, or his stored.
+    assert_eq!(agent.get(first.id()).await.unwrap().status(), Status::Paused);
+    let rows = world.engine.store();
+    let rows = rows
+        .runs(world.engine.tenant(), &RunFilter::All, None, 10)
+        .await
+        .unwrap();
+    assert_eq!(rows.len(), 1);
 }
 
 #[tokio::test]

@@ -1,0 +1,108 @@
+//! The history of approvals, and how many things wait.
+
+use axum::Json;
+use axum::extract::State;
+use countersign::ToolName;
+use countersign::store::HistoryFilter;
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use crate::http::Refused;
+use crate::http::calls::history;
+use crate::http::extract::{Asked, Paging};
+use crate::http::problem::Problem;
+use crate::http::wire::{Call, Count, Page};
+use crate::server::{Caller, Shared};
+
+/// How many are counted, at most.
+const COUNTED: usize = 500;
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Which {
+    /// Of this tool.
+    #[param(value_type = Option<String>)]
+    tool: Option<ToolName>,
+    /// Of this requester.
+    requester: Option<String>,
+    /// That this person approved or rejected.
+    by: Option<String>,
+    /// That ended so, such as `returned` or `rejected`.
+    outcome: Option<String>,
+}
+
+/// Calls with approval gates that the caller may see, the newest first: who approved, who said no, what came of it.
+#[utoipa::path(get, path = "/v1/approvals", params(Which, Paging),
+    responses((status = 200, body = Page<Call>), Refused),
+    security(("key" = []), ("session" = [])), tag = "approvals")]
+pub(super) async fn list(
+    State(shared): State<Shared>,
+    caller: Caller,
+    Asked(which): Asked<Which>,
+    Asked(paging): Asked<Paging>,
+) -> Result<Json<Page<Call>>, Problem> {
+    let requester = which.requester.as_deref().map(str::parse).transpose();
+    let filter = HistoryFilter {
+        requester: requester.map_err(|_| Problem::malformed("`requester` is no actor's name"))?,
+        tool: which.tool,
+        phase: None,
+        open: None,
+    };
+    let wanted = |call: &countersign::Call| {
+        !call.gates().approvals.is_empty()
+            && which.by.as_deref().is_none_or(|it| decided_by(call, it))
+            && which
+                .outcome
+                .as_deref()
+                .is_none_or(|it| outcome(call) == Some(it))
+    };
+    let (found, next) = history(
+        &shared,
+        &caller,
+        &filter,
+        paging.after()?,
+        paging.limit()?,
+        wanted,
+    )
+    .await?;
+    let view = |it: countersign::Call| Call::of(&it, shared.session().is_stale(&it));
+    Ok(Json(Page {
+        items: found.into_iter().map(view).collect(),
+        next: next.map(|it| it.to_string()),
+    }))
+}
+
+/// Whether somebody approved or rejected it.
+pub(crate) fn decided_by(call: &countersign::Call, by: &str) -> bool {
+    use countersign::{Outcome, Phase};
+    let rejected = match call.phase() {
+        Phase::Closed {
+            outcome: Outcome::Rejected { by, .. },
+        } => Some(by.as_str()),
+        _ => None,
+    };
+    rejected == Some(by) || call.votes().iter().any(|it| it.by.as_str() == by)
+}
+
+/// How it ended, if it did.
+pub(crate) fn outcome(call: &countersign::Call) -> Option<&'static str> {
+    match call.phase() {
+        countersign::Phase::Closed { outcome } => Some(outcome.name()),
+        _ => None,
+    }
+}
+
+/// How many things wait for the caller, up to 500.
+#[utoipa::path(get, path = "/v1/approvals/count", responses((status = 200, body = Count), Refused),
+    security(("key" = []), ("session" = [])), tag = "approvals")]
+pub(super) async fn count(State(shared): State<Shared>, caller: Caller) -> Result<Json<Count>, Problem> {
+    let (found, next) = shared
+        .engine()
+        .desk()
+        .inbox(&caller.identity, None, COUNTED)
+        .await?;
+    Ok(Json(Count {
+        waiting: found.len(),
+        more: next.is_some(),
+    }))
+}

@@ -1,0 +1,64 @@
+//! Results that outside systems report with a call's one-time token.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::HeaderMap;
+use axum::response::{IntoResponse, Response};
+use countersign::core::requirement::Ask;
+use countersign::{Answer as Said, CallId, Code, Decision, Error};
+use serde::Deserialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use crate::http::extract::{Body, wait};
+use crate::http::problem::Problem;
+use crate::http::requirements::report as reported;
+use crate::http::tools::settled;
+use crate::http::wire::{Answer, present};
+use crate::http::{NotDone, Refused};
+use crate::server::Shared;
+
+/// How the work ended.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Report {
+    /// As the tool's result schema wants it.
+    #[serde(default, deserialize_with = "present")]
+    result: Option<Value>,
+    /// What went wrong.
+    failed: Option<String>,
+}
+
+/// Reports the result of a call, with the path that was issued for it. The same report again gets the same answer.
+#[utoipa::path(post, path = "/v1/external/{token}", params(("token" = String, Path)), request_body = Report,
+    responses((status = 200, body = Answer), (status = 202, body = Answer), Refused, NotDone), tag = "external")]
+pub(super) async fn report(
+    State(shared): State<Shared>,
+    Path(place): Path<String>,
+    headers: HeaderMap,
+    Body(report): Body<Report>,
+) -> Result<Response, Problem> {
+    let missing = || Problem::not_found("such token");
+    let (call, token) = place.split_once('.').ok_or_else(missing)?;
+    let id: CallId = call.parse().map_err(|_| missing())?;
+    let report = reported(report.result, report.failed)?;
+    let desk = shared.engine().desk();
+    let call = match desk.call(id).await {
+        Ok(call) => call,
+        Err(Error::UnknownCall(_)) => return Err(missing()),
+        Err(error) => return Err(error.into()),
+    };
+    let on = call.requirement_id(Ask::External);
+    let decided = desk
+        .decide(Decision::report_with_token(on, report, token.to_owned()))
+        .await?;
+    let call = match (decided.answer, decided.call) {
+        // Whoever has no token learns nothing of the call.
+        (Said::Refused(refusal), _) if refusal.code == Code::NotAllowed => return Err(missing()),
+        (Said::Refused(refusal), _) => return Err(refusal.into()),
+        (Said::Accepted | Said::Repeated, Some(call)) => call,
+        (Said::Accepted | Said::Repeated, None) => return Err(missing()),
+    };
+    let (status, answer) = settled(&shared, &call, wait(&headers)).await?.with_status();
+    Ok((status, Json(answer)).into_response())
+}

@@ -1,0 +1,108 @@
+//! What is read of a request, with problems for what cannot be read.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use axum::extract::rejection::{JsonRejection, QueryRejection};
+use axum::extract::{FromRequest, FromRequestParts, Json, Path, Query, Request};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use utoipa::IntoParams;
+
+use crate::http::problem::Problem;
+
+/// A JSON body.
+pub(super) struct Body<T>(pub(super) T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        match Json::<T>::from_request(request, state).await {
+            Ok(Json(body)) => Ok(Self(body)),
+            Err(JsonRejection::JsonDataError(error)) => Err(Problem::invalid(error.body_text())),
+            Err(JsonRejection::MissingJsonContentType(error)) => Err(Problem::new(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "not_json",
+                error.body_text(),
+            )),
+            Err(error) if error.status() == StatusCode::PAYLOAD_TOO_LARGE => Err(too_large()),
+            Err(error) => Err(Problem::malformed(error.body_text())),
+        }
+    }
+}
+
+/// What is said of a body that is larger than [`crate::server::BODY`].
+pub(crate) fn too_large() -> Problem {
+    let detail = format!("a request has {} bytes at most", crate::server::BODY);
+    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", detail)
+}
+
+/// An id in the path. Text that is no id names nothing.
+pub(super) struct Id<T>(pub(super) T);
+
+impl<T: FromStr, S: Send + Sync> FromRequestParts<S> for Id<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let missing = || Problem::not_found("such id");
+        let Path(text) = Path::<String>::from_request_parts(parts, state)
+            .await
+            .map_err(|_| missing())?;
+        text.parse().map(Self).map_err(|_| missing())
+    }
+}
+
+/// The parameters behind the question mark.
+pub(super) struct Asked<T>(pub(super) T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Asked<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let read: Result<Query<T>, QueryRejection> = Query::from_request_parts(parts, state).await;
+        read.map(|Query(it)| Self(it))
+            .map_err(|error| Problem::malformed(error.body_text()))
+    }
+}
+
+/// Which part of a list.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Paging {
+    /// Go on after this, the `next` of the page before.
+    pub(super) after: Option<String>,
+    /// At most this many: 50 unless said, 200 at most.
+    #[param(minimum = 1, maximum = 200)]
+    limit: Option<u16>,
+}
+
+impl Paging {
+    pub(super) fn limit(&self) -> Result<usize, Problem> {
+        match self.limit {
+            None => Ok(50),
+            Some(limit @ 1..=200) => Ok(usize::from(limit)),
+            Some(_) => Err(Problem::malformed("`limit` is a number from 1 to 200")),
+        }
+    }
+
+    pub(super) fn after<T: FromStr>(&self) -> Result<Option<T>, Problem> {
+        let malformed = |_| Problem::malformed("`after` is not the `next` of a page of this list");
+        self.after
+            .as_deref()
+            .map(str::parse)
+            .transpose()
+            .map_err(malformed)
+    }
+}
+
+/// How long to wait for an answer that is not there yet: `Prefer: wait=SECONDS` (RFC 7240), 30 at most; what cannot
+/// be read is no preference.
+pub(super) fn wait(headers: &HeaderMap) -> Option<Duration> {
+    let lines = headers.get_all("prefer").iter().filter_map(|it| it.to_str().ok());
+    let mut wishes = lines.flat_map(|it| it.split([',', ';'])).map(str::trim);
+    let seconds: u64 = wishes.find_map(|it| it.strip_prefix("wait=")?.trim_matches('"').parse().ok())?;
+    Some(Duration::from_secs(seconds.min(30)))
+}

@@ -1,0 +1,181 @@
+//! API keys: made for oneself, or for a program by an admin; shown once.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use countersign::core::actor::ADMIN;
+use countersign::{ActorId, Identity, Role, Timestamp};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::credential::{Credential, Kind, New, may_make};
+use crate::http::extract::{Asked, Body, Id, Paging};
+use crate::http::problem::Problem;
+use crate::http::wire::Page;
+use crate::http::{NotDone, Refused};
+use crate::server::{Caller, Shared};
+
+/// An API key, without its secret.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Key {
+    id: String,
+    #[schema(value_type = String)]
+    actor: ActorId,
+    /// The roles that it carries; all of its actor's if null.
+    #[schema(value_type = Option<Vec<String>>)]
+    roles: Option<BTreeSet<Role>>,
+    label: Option<String>,
+    #[schema(value_type = String, format = DateTime)]
+    made_at: Timestamp,
+    #[schema(value_type = String)]
+    made_by: ActorId,
+    #[schema(value_type = String, format = DateTime)]
+    expires_at: Timestamp,
+}
+
+impl From<Credential> for Key {
+    fn from(it: Credential) -> Self {
+        Self {
+            id: it.id,
+            actor: it.actor,
+            roles: it.kept.roles,
+            label: it.kept.label,
+            made_at: it.kept.made_at,
+            made_by: it.kept.made_by,
+            expires_at: it.expires_at,
+        }
+    }
+}
+
+/// A key with its secret.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Made {
+    #[serde(flatten)]
+    key: Key,
+    /// `ck_…`; shown this once.
+    secret: String,
+}
+
+/// A key that is wanted.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Wanted {
+    /// Whose; the caller's own unless said.
+    #[schema(value_type = Option<String>)]
+    actor: Option<ActorId>,
+    /// Only these of its actor's roles.
+    #[schema(value_type = Option<Vec<String>>)]
+    roles: Option<BTreeSet<Role>>,
+    #[schema(max_length = 100)]
+    label: Option<String>,
+    /// For how many days: 90 unless said, 3650 at most.
+    #[schema(minimum = 1, maximum = 3650)]
+    days: Option<u32>,
+}
+
+/// The caller's keys; everybody's for admins.
+#[utoipa::path(get, path = "/v1/keys", params(Paging), responses((status = 200, body = Page<Key>), Refused),
+    security(("key" = []), ("session" = [])), tag = "keys")]
+pub(super) async fn list(
+    State(shared): State<Shared>,
+    caller: Caller,
+    Asked(paging): Asked<Paging>,
+) -> Result<Json<Page<Key>>, Problem> {
+    let owner = (!caller.actor.has_role(ADMIN)).then_some(&caller.actor.id);
+    let (after, limit) = (paging.after.as_deref(), paging.limit()?);
+    let (found, next) = shared
+        .credentials()
+        .list(Kind::ApiKey, owner, after, limit)
+        .await?;
+    Ok(Json(Page {
+        items: found.into_iter().map(Key::from).collect(),
+        next,
+    }))
+}
+
+/// Makes a key: people for themselves, admins for services and agents. Its secret is shown once, in this answer.
+///
+/// Without `Idempotency-Key`: a secret is not kept to be shown again. If the answer is lost, revoke the key.
+#[utoipa::path(post, path = "/v1/keys", request_body = Wanted,
+    responses((status = 201, body = Made), Refused, NotDone),
+    security(("key" = []), ("session" = [])), tag = "keys")]
+pub(super) async fn create(
+    State(shared): State<Shared>,
+    caller: Caller,
+    headers: HeaderMap,
+    Body(wanted): Body<Wanted>,
+) -> Result<Response, Problem> {
+    if headers.contains_key("idempotency-key") {
+        return Err(Problem::malformed(
+            "a key's secret is shown once, so making one takes no `Idempotency-Key`",
+        ));
+    }
+    let actor = wanted.actor.unwrap_or_else(|| caller.actor.id.clone());
+    let owner = shared
+        .engine()
+        .actor(&Identity::authenticated(actor.clone(), ""))
+        .await?;
+    may_make(&caller.actor, &owner)?;
+    let days = wanted.days.unwrap_or(90);
+    if !(1..=3650).contains(&days) {
+        return Err(Problem::invalid("`days` is a number from 1 to 3650"));
+    }
+    // A key that carries few roles makes none that carries more.
+    let roles = wanted.roles.or_else(|| {
+        caller
+            .credential
+            .kept
+            .roles
+            .clone()
+            .filter(|_| actor == caller.actor.id)
+    });
+    if actor == caller.actor.id
+        && let Some(role) = roles
+            .iter()
+            .flatten()
+            .find(|it| !caller.actor.has_role(it.as_str()))
+    {
+        return Err(Problem::forbidden(format!(
+            "this credential does not carry the role `{role}`"
+        )));
+    }
+    let new = New {
+        kind: Kind::ApiKey,
+        actor,
+        roles,
+        label: wanted.label,
+        lasts: Duration::from_hours(u64::from(days) * 24),
+    };
+    let (key, secret) = shared.credentials().create(new, &caller.identity).await??;
+    let made = Made {
+        key: key.into(),
+        secret: secret.reveal().to_owned(),
+    };
+    Ok((StatusCode::CREATED, Json(made)).into_response())
+}
+
+/// Revokes a key: its owner or an admin.
+#[utoipa::path(delete, path = "/v1/keys/{id}", params(("id" = String, Path)),
+    responses((status = 204), Refused, NotDone), security(("key" = []), ("session" = [])), tag = "keys")]
+pub(super) async fn revoke(
+    State(shared): State<Shared>,
+    caller: Caller,
+    Id(id): Id<String>,
+) -> Result<StatusCode, Problem> {
+    let missing = || Problem::not_found("such key");
+    let credentials = shared.credentials();
+    let key = credentials.get(Kind::ApiKey, &id).await?.ok_or_else(missing)?;
+    if key.actor != caller.actor.id && !caller.actor.has_role(ADMIN) {
+        return Err(missing());
+    }
+    let revoked = credentials.revoke(Kind::ApiKey, &id, &caller.identity).await?;
+    if revoked {
+        Ok(StatusCode::NO_CONTENT)
+    } else {
+        Err(missing())
+    }
+}

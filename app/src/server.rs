@@ -1,0 +1,99 @@
+//! The server: who may connect, who somebody is, and what every answer has in common.
+//!
+//! The API is in [`crate::http`], the console in [`crate::console`]; both get a [`Caller`] from here and never ask
+//! themselves who somebody is.
+
+mod caller;
+pub(crate) mod feed;
+mod guard;
+mod limits;
+mod listen;
+mod metrics;
+mod serve;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use countersign::Engine;
+use countersign_agent::Agent;
+use tokio::sync::watch;
+
+use crate::credential::Credentials;
+use crate::session::Session;
+
+pub(crate) use caller::Caller;
+#[allow(unused_imports, reason = "for whoever signs people in")]
+pub(crate) use caller::set_cookie;
+pub(crate) use feed::{Feed, Happened};
+pub(crate) use limits::{Limits, PER_SECOND};
+pub(crate) use listen::Place;
+pub(crate) use metrics::Metrics;
+pub(crate) use serve::{link, serve};
+
+/// The cookie of a console session. The prefix binds it to this host, HTTPS and the whole path.
+pub(crate) const COOKIE: &str = "__Host-countersign";
+/// How long a console session lasts.
+#[allow(dead_code, reason = "for whoever signs people in")]
+pub(crate) const SESSION: Duration = Duration::from_hours(12);
+/// How long a sign-in link counts.
+pub(crate) const LINK: Duration = Duration::from_hours(1);
+/// The most bytes of a request's body: four times what the arguments of a call may be.
+pub(crate) const BODY: usize = 1024 * 1024;
+
+/// What all handlers share. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Shared(Arc<Inner>);
+
+struct Inner {
+    session: Session,
+    feed: Feed,
+    limits: Limits,
+    metrics: Metrics,
+    stopping: watch::Receiver<bool>,
+}
+
+impl Shared {
+    pub(crate) fn new(session: Session, limits: Limits, stopping: watch::Receiver<bool>) -> Self {
+        let feed = Feed::new();
+        Self(Arc::new(Inner {
+            session,
+            feed,
+            limits,
+            metrics: Metrics::new(),
+            stopping,
+        }))
+    }
+
+    pub(crate) fn session(&self) -> &Session {
+        &self.0.session
+    }
+
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.0.session.engine
+    }
+
+    pub(crate) fn agents(&self) -> &[Agent] {
+        &self.0.session.agents
+    }
+
+    pub(crate) fn credentials(&self) -> Credentials<'_> {
+        Credentials(self.engine())
+    }
+
+    pub(crate) fn feed(&self) -> &Feed {
+        &self.0.feed
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.0.limits
+    }
+
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.0.metrics
+    }
+
+    /// Turns true when the server stops: whoever waits or streams ends then.
+    pub(crate) fn stopping(&self) -> watch::Receiver<bool> {
+        self.0.stopping.clone()
+    }
+}

@@ -1,0 +1,96 @@
+//! Who sends a request: from the credential only, never from a body.
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, header};
+use countersign::Identity;
+use countersign::core::actor::{Actor, Kind as ActorKind};
+
+use crate::credential::{Credential, Kind, Secret};
+use crate::http::problem::Problem;
+use crate::server::{COOKIE, SESSION, Shared};
+
+/// An authenticated actor.
+#[derive(Debug, Clone)]
+pub(crate) struct Caller {
+    pub(crate) identity: Identity,
+    /// As the directory has it now, with the roles that the credential carries.
+    pub(crate) actor: Actor,
+    pub(crate) credential: Credential,
+}
+
+impl Caller {
+    /// The actor behind what a request brings; none if it brings nothing that counts.
+    pub(crate) async fn known(shared: &Shared, headers: &HeaderMap) -> Result<Option<Self>, Problem> {
+        let credentials = shared.credentials();
+        let (credential, edge) = match (bearer(headers), cookie(headers)) {
+            (Some(token), _) => (credentials.check(Kind::ApiKey, token).await?, "http"),
+            (None, Some(token)) => (credentials.check(Kind::Session, token).await?, "console"),
+            (None, None) => return Ok(None),
+        };
+        let Some(credential) = credential else {
+            return Ok(None);
+        };
+        let identity = credential.identity(edge);
+        let actor = shared.engine().actor(&identity).await?;
+        // Somebody who was removed from the directory is nobody.
+        Ok((actor.kind != ActorKind::Unknown).then_some(Self {
+            identity,
+            actor,
+            credential,
+        }))
+    }
+
+    /// The same, looked up anew; none if the credential counts no more.
+    pub(crate) async fn again(&self, shared: &Shared) -> Result<Option<Self>, Problem> {
+        let kind = self.credential.kind;
+        let found = shared.credentials().get(kind, &self.credential.id).await?;
+        if found.is_none_or(|it| shared.engine().now() >= it.expires_at) {
+            return Ok(None);
+        }
+        let actor = shared.engine().actor(&self.identity).await?;
+        Ok((actor.kind != ActorKind::Unknown).then(|| Self {
+            actor,
+            ..self.clone()
+        }))
+    }
+}
+
+impl FromRequestParts<Shared> for Caller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, shared: &Shared) -> Result<Self, Problem> {
+        let caller = Self::known(shared, &parts.headers)
+            .await?
+            .ok_or_else(Problem::unauthenticated)?;
+        shared.limits().admit(&caller.actor.id)?;
+        Ok(caller)
+    }
+}
+
+/// The token of an `Authorization: Bearer` header. A request that has one is judged by it alone.
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get(header::AUTHORIZATION)?;
+    // What cannot be read must not fall back to the cookie.
+    let text = value.to_str().unwrap_or_default();
+    let token = text
+        .split_once(' ')
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+    Some(token.map_or("", |(_, token)| token.trim()))
+}
+
+/// The token of the session cookie (RFC 6265, section 4.2).
+fn cookie(headers: &HeaderMap) -> Option<&str> {
+    let lines = headers.get_all(header::COOKIE).iter();
+    let mut pairs = lines
+        .filter_map(|it| it.to_str().ok())
+        .flat_map(|it| it.split(';'));
+    pairs.find_map(|it| it.trim().strip_prefix(COOKIE)?.strip_prefix('='))
+}
+
+/// The `Set-Cookie` of a session; without a secret, the one that ends it.
+#[allow(dead_code, reason = "for whoever signs people in")]
+pub(crate) fn set_cookie(session: Option<&Secret>) -> String {
+    let (value, seconds) = session.map_or(("", 0), |it| (it.reveal(), SESSION.as_secs()));
+    format!("{COOKIE}={value}; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age={seconds}")
+}

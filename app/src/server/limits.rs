@@ -1,0 +1,110 @@
+//! How much of one actor: requests in a time, and streams at once.
+
+use std::collections::HashMap;
+use std::num::NonZeroU32;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use countersign::ActorId;
+use governor::clock::{Clock as _, DefaultClock};
+use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+
+use crate::http::problem::Problem;
+
+/// Requests of one actor, per second on average.
+pub(crate) const PER_SECOND: u32 = 50;
+/// Requests of one actor at once, before the average counts.
+const BURST: u32 = 200;
+/// Streams of one actor at once.
+const STREAMS: usize = 64;
+
+/// Counts what actors do.
+pub(crate) struct Limits {
+    requests: DefaultKeyedRateLimiter<ActorId>,
+    streams: Arc<Mutex<HashMap<ActorId, usize>>>,
+    most_streams: usize,
+}
+
+impl Limits {
+    /// So many requests per second of one actor, with four times as many at once.
+    pub(crate) fn new(per_second: u32) -> Self {
+        let rate = NonZeroU32::new(per_second).unwrap_or(NonZeroU32::MIN);
+        let burst = rate.saturating_mul(NonZeroU32::new(BURST / PER_SECOND).unwrap_or(NonZeroU32::MIN));
+        Self {
+            requests: RateLimiter::keyed(Quota::per_second(rate).allow_burst(burst)),
+            streams: Arc::default(),
+            most_streams: STREAMS,
+        }
+    }
+
+    /// Counts a request.
+    pub(crate) fn admit(&self, actor: &ActorId) -> Result<(), Problem> {
+        self.requests.check_key(actor).map_err(|until| {
+            let wait = until.wait_time_from(DefaultClock::default().now());
+            Problem::too_many(wait.as_secs().saturating_add(1))
+        })
+    }
+
+    /// Counts a stream, until what it returns is dropped.
+    pub(crate) fn stream(&self, actor: &ActorId) -> Result<Open, Problem> {
+        let mut streams = self.streams.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = streams.entry(actor.clone()).or_default();
+        if *count >= self.most_streams {
+            return Err(Problem::too_many(5));
+        }
+        *count += 1;
+        Ok(Open {
+            actor: actor.clone(),
+            streams: self.streams.clone(),
+        })
+    }
+
+    /// Forgets actors that have been quiet.
+    pub(crate) fn sweep(&self) {
+        self.requests.retain_recent();
+        self.requests.shrink_to_fit();
+    }
+}
+
+/// An open stream.
+pub(crate) struct Open {
+    actor: ActorId,
+    streams: Arc<Mutex<HashMap<ActorId, usize>>>,
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        let mut streams = self.streams.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = streams.get_mut(&self.actor) {
+            *count -= 1;
+            if *count == 0 {
+                streams.remove(&self.actor);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_actor_cannot_use_up_the_room_of_another() {
+        let limits = Limits::new(1);
+        let (alice, bob) = (ActorId::new("alice").unwrap(), ActorId::new("bob").unwrap());
+        let admitted = (0..100).filter(|_| limits.admit(&alice).is_ok()).count();
+        assert!((4..10).contains(&admitted), "{admitted}");
+        assert!(limits.admit(&bob).is_ok());
+    }
+
+    #[test]
+    fn a_stream_that_ends_makes_room() {
+        let limits = Limits::new(1);
+        let alice = ActorId::new("alice").unwrap();
+        let mut open: Vec<_> = (0..STREAMS)
+            .map(|_| limits.stream(&alice).ok().unwrap())
+            .collect();
+        assert!(limits.stream(&alice).is_err());
+        open.pop();
+        assert!(limits.stream(&alice).is_ok());
+    }
+}

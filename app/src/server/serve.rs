@@ -1,0 +1,187 @@
+//! `serve`: the HTTP API, the console and a worker in one process, until it is stopped.
+
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::from_fn_with_state;
+use countersign::core::actor::Kind as ActorKind;
+use serde_json::json;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tower_http::catch_panic::CatchPanicLayer;
+
+use crate::cli::ServeArgs;
+use crate::credential::{Credentials, Kind, New};
+use crate::failure::Failure;
+use crate::http::problem::Problem;
+use crate::server::guard::guard;
+use crate::server::listen::{answer, tls};
+use crate::server::{BODY, Feed, LINK, Limits, Shared};
+use crate::session::{Session, signalled};
+use crate::{http, print};
+
+/// How often what is over is forgotten: sessions, links, answers kept for repeats.
+const SWEEP: Duration = Duration::from_mins(1);
+/// The most sign-in links that are printed at the start.
+const LINKS: usize = 12;
+
+/// Everything that answers.
+pub(crate) fn router(shared: Shared) -> Router {
+    http::router()
+        .fallback(http::nowhere)
+        .method_not_allowed_fallback(http::wrong_method)
+        .layer(DefaultBodyLimit::max(BODY))
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(from_fn_with_state(shared.clone(), guard))
+        .with_state(shared)
+}
+
+#[allow(clippy::needless_pass_by_value, reason = "the layer gives it away")]
+fn panicked(panic: Box<dyn std::any::Any + Send>) -> axum::response::Response {
+    let what = panic.downcast_ref::<&str>().map(|it| (*it).to_owned());
+    let what = what.or_else(|| panic.downcast_ref::<String>().cloned());
+    axum::response::IntoResponse::into_response(Problem::internal(
+        &what.unwrap_or_else(|| "a panic".to_owned()),
+    ))
+}
+
+/// Serves until SIGINT or SIGTERM, then finishes what was begun.
+pub(crate) async fn serve(
+    session: Session,
+    args: &ServeArgs,
+    works: bool,
+    json: bool,
+) -> Result<u8, Failure> {
+    let place = args.place();
+    place.is_safe()?;
+    let tls = match &place.tls {
+        Some((chain, key)) => Some(tls(chain, key)?),
+        None => None,
+    };
+    let listener = TcpListener::bind(place.listen).await.map_err(|error| {
+        Failure::new(format!(
+            "cannot listen on {}: {error}; name another place with --listen, port 0 takes a free one",
+            place.listen
+        ))
+    })?;
+    let at = listener
+        .local_addr()
+        .map_err(|error| Failure::new(error.to_string()))?;
+    let signal = signalled()?;
+    let (stop, stopping) = watch::channel(false);
+    let shared = Shared::new(session.clone(), Limits::new(args.rate), stopping.clone());
+
+    let feed = tokio::spawn(Feed::run(shared.clone(), stopping.clone()));
+    let sweeper = tokio::spawn(sweep(shared.clone(), stopping.clone()));
+    let worker = works.then(|| {
+        let (worker, stopping) = (session.engine.worker(), stopping.clone());
+        tokio::spawn(async move { worker.run(stopping).await })
+    });
+    tell(&session, args, at, json).await?;
+
+    let router = router(shared.clone());
+    let answering = answer(listener, tls, router, &shared, stopping);
+    tokio::pin!(answering);
+    tokio::select! {
+        () = &mut answering => {}
+        () = signal => {
+            let _ = stop.send(true);
+            answering.await;
+        }
+    }
+    let _ = feed.await;
+    let _ = sweeper.await;
+    if let Some(worker) = worker {
+        worker
+            .await
+            .map_err(|error| Failure::new(format!("the worker ended: {error}")))??;
+    }
+    if json {
+        print("{\"status\":\"stopped\"}\n")?;
+    } else {
+        print("Stopped. What was begun is finished.\n")?;
+    }
+    Ok(0)
+}
+
+/// Forgets what is over, now and then.
+async fn sweep(shared: Shared, mut stopping: watch::Receiver<bool>) {
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(SWEEP) => {}
+            _ = stopping.wait_for(|it| *it) => return,
+        }
+        shared.limits().sweep();
+        if let Err(error) = shared.credentials().sweep().await {
+            tracing::warn!(%error, "what is over could not be forgotten");
+        }
+    }
+}
+
+/// Says where it listens, and how somebody gets in.
+async fn tell(session: &Session, args: &ServeArgs, at: SocketAddr, json: bool) -> Result<(), Failure> {
+    let base = args.base(at);
+    let links = if args.prints_links() {
+        links(session, &base).await?
+    } else {
+        Vec::new()
+    };
+    if json {
+        let links: Vec<_> = links
+            .iter()
+            .map(|(actor, link)| json!({"actor": actor, "link": link}))
+            .collect();
+        return print(&format!(
+            "{}\n",
+            json!({"status": "serving", "url": base, "links": links})
+        ));
+    }
+    let mut words = format!("Serving {}. Ctrl-C stops.\n\n  {base}\n", session.name);
+    if links.is_empty() {
+        let hint = session.command("sign-in ACTOR");
+        let _ = writeln!(words, "\nA link to sign in somebody: {hint}");
+    } else {
+        words.push_str("\nSign in, with a link that counts once, in the next hour:\n");
+        for (actor, link) in &links {
+            let _ = writeln!(words, "  {actor:<10} {link}");
+        }
+        words.push_str("\nWhoever sees this can be any of them: make API keys and set local_decisions = false in the\npolicy before others do. More links: ");
+        words.push_str(&session.command("sign-in ACTOR"));
+        words.push('\n');
+    }
+    print(&words)
+}
+
+/// A link for each person, on the word of whoever started this.
+async fn links(session: &Session, base: &str) -> Result<Vec<(String, String)>, Failure> {
+    let people = session.people().await?;
+    let people = people.all().filter(|(_, it)| it.kind == ActorKind::Person);
+    let mut links = Vec::new();
+    for (person, _) in people.take(LINKS) {
+        links.push((person.to_string(), link(session, person, base).await?));
+    }
+    Ok(links)
+}
+
+/// A link that signs somebody in once.
+pub(crate) async fn link(
+    session: &Session,
+    actor: &countersign::ActorId,
+    base: &str,
+) -> Result<String, Failure> {
+    let new = New {
+        kind: Kind::SignIn,
+        actor: actor.clone(),
+        roles: None,
+        label: None,
+        lasts: LINK,
+    };
+    let made = Credentials(&session.engine)
+        .create(new, &session.identity(actor))
+        .await?;
+    let (_, secret) = made.map_err(|refusal| Failure::usage(refusal.message))?;
+    Ok(format!("{base}/sign-in/{}", secret.reveal()))
+}
