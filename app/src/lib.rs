@@ -25,6 +25,7 @@
 //! }
 //! ```
 
+mod actors;
 mod agents;
 mod asking;
 mod audit;
