@@ -37,7 +37,7 @@ impl Kind {
     /// As it is stored and recorded.
     pub(crate) const fn name(self) -> &'static str {
         match self {
-            Self::ApiKey => "api_key",
+            Self::ApiKey => crate::local::API_KEY,
             Self::Session => "session",
             Self::SignIn => "sign_in",
         }
