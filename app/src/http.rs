@@ -3,6 +3,7 @@
 //! A decision names a requirement, whose id carries the seal of what was shown. Who decides, the credential says,
 //! never a body. Wrong input is a problem (RFC 9457) and changes nothing.
 
+mod actors;
 mod approvals;
 mod audit;
 mod calls;
@@ -71,6 +72,8 @@ fn described() -> OpenApiRouter<Shared> {
         .routes(routes!(audit::proof))
         .routes(routes!(keys::list, keys::create))
         .routes(routes!(keys::revoke))
+        .routes(routes!(actors::list))
+        .routes(routes!(actors::set, actors::remove))
         .routes(routes!(external::report))
         .routes(routes!(events::events));
     router

@@ -22,7 +22,7 @@ use crate::server::guard::guard;
 use crate::server::listen::{answer, tls};
 use crate::server::{BODY, Feed, LINK, Limits, Shared};
 use crate::session::{Session, signalled};
-use crate::{console, http, print};
+use crate::{console, http, local, print};
 
 /// How often what is over is forgotten: sessions, links, answers kept for repeats.
 const SWEEP: Duration = Duration::from_mins(1);
@@ -163,7 +163,7 @@ async fn forget(shared: &Shared, kind: &str) -> Result<(), countersign::Error> {
 /// Says where it listens, and how somebody gets in.
 async fn tell(session: &Session, args: &ServeArgs, at: SocketAddr, json: bool) -> Result<(), Failure> {
     let base = args.base(at);
-    let links = if args.prints_links() {
+    let links = if args.prints_links() && local::refused(session).await?.is_none() {
         links(session, &base).await?
     } else {
         Vec::new()
