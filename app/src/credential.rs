@@ -267,25 +267,6 @@ impl Credentials<'_> {
         Ok((found.collect(), next))
     }
 
-    /// Forgets sessions and links whose time is over. Nothing is on record: they counted no more.
-    pub(crate) async fn sweep(self) -> Result<(), Error> {
-        for kind in [Kind::Session, Kind::SignIn] {
-            let filter = EdgeFilter {
-                kind: kind.name().to_owned(),
-                owner: None,
-                due: Some(self.0.now()),
-            };
-            let rows = self.0.store().edges(self.0.tenant(), &filter, None, 1000).await?;
-            for old in rows.into_iter().filter_map(|it| Credential::read(kind, it)) {
-                let mut commit = self.commit();
-                commit.edges = vec![old.deleted()];
-                // A conflict means that somebody else has forgotten it.
-                self.0.store().commit(commit).await?;
-            }
-        }
-        Ok(())
-    }
-
     fn commit(self) -> Commit {
         Commit::new(self.0.tenant().clone(), self.0.now())
     }
