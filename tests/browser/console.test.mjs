@@ -257,6 +257,7 @@ story("remembered, taken back; keys; the audit log; signed out", async ({ server
     olivia.getByRole("link", { name: "Receipt" }).first().click(),
   ]);
   assert.match(download.suggestedFilename(), /^entry-\d+\.tlog-proof$/);
+  await alice.goto(server.url);
   await press(alice, "Sign out");
   await alice.getByRole("heading", { name: /^Sign in/ }).waitFor();
   await alice.goBack();
