@@ -25,7 +25,7 @@ pub(crate) use caller::Caller;
 #[allow(unused_imports, reason = "for whoever signs people in")]
 pub(crate) use caller::set_cookie;
 pub(crate) use feed::{Feed, Happened};
-pub(crate) use limits::{Limits, PER_SECOND};
+pub(crate) use limits::{Limits, Open, PER_SECOND};
 pub(crate) use listen::Place;
 pub(crate) use metrics::Metrics;
 pub(crate) use serve::{link, serve};

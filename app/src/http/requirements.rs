@@ -8,14 +8,14 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use countersign::core::grant::Span as CoreSpan;
 use countersign::{
-    Answer as Said, CallId, Decision as CoreDecision, Remember as CoreRemember, RequirementId,
+    Answer as Said, CallId, Decision as CoreDecision, Error, Remember as CoreRemember, RequirementId,
     RequirementKind, RunId, ToolName, Verdict,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::IntoParams;
 
-use crate::http::extract::{Asked, Body, Id, Paging, wait};
+use crate::http::extract::{Asked, Body, Id, Paging, Patience};
 use crate::http::idempotency::{Begun, Key, Once};
 use crate::http::problem::Problem;
 use crate::http::tools::settled;
@@ -62,7 +62,12 @@ pub(super) async fn list(
     };
     let mut items = Vec::new();
     for asked in found.into_iter().filter(wanted) {
-        let stale = shared.session().is_stale(&desk.call(asked.call).await?);
+        let stale = match desk.call(asked.call).await {
+            Ok(call) => shared.session().is_stale(&call),
+            // One call that cannot be read must not hide all others; `GET calls/{id}` says what is wrong with it.
+            Err(Error::Call { .. } | Error::Damaged { .. }) => continue,
+            Err(error) => return Err(error.into()),
+        };
         items.push(Requirement::new(asked, stale));
     }
     Ok(Json(Page {
@@ -97,7 +102,14 @@ pub(super) async fn decide(
     }
     let proposes = matches!(said, Decision::Fill { .. } | Decision::Amend { .. });
     let decision = decision(id, said)?.by(&caller.identity);
-    let answer = decided(&shared, &caller, decision, proposes, wait(&headers)).await;
+    let answer = decided(
+        &shared,
+        &caller,
+        decision,
+        proposes,
+        Patience::of(&caller.actor.id, &headers),
+    )
+    .await;
     once.end(true, answer.map(Answer::with_status)).await
 }
 
@@ -107,7 +119,7 @@ pub(crate) async fn decided(
     caller: &Caller,
     decision: CoreDecision,
     proposes: bool,
-    patience: Option<Duration>,
+    patience: Option<Patience<'_>>,
 ) -> Result<Answer, Problem> {
     let id = decision.requirement();
     let decided = shared.engine().desk().decide(decision).await?;
@@ -125,7 +137,8 @@ pub(crate) async fn decided(
         (Said::Refused(refusal), Some(_)) => return Err(refusal.into()),
         (Said::Accepted | Said::Repeated, Some(call)) => call,
     };
-    let answer = settled(shared, &call, patience.or(proposes.then_some(JUDGED))).await?;
+    let judged = proposes.then(|| Patience::new(&caller.actor.id, JUDGED));
+    let answer = settled(shared, &call, patience.or(judged)).await?;
     let still =
         matches!(&answer, Answer::Waiting { requirements, .. } if requirements.iter().any(|it| it.id == id));
     if proposes && still {

@@ -1,7 +1,7 @@
 //! Tools, and calls of them.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use countersign::core::actor::Kind;
@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::IntoParams;
 
-use crate::http::extract::{Asked, Body, wait};
+use crate::http::extract::{Asked, Body, Id, Patience};
 use crate::http::idempotency::{Begun, Key, Once};
 use crate::http::problem::Problem;
 use crate::http::wire::{Answer, Page, Proposal, Tool};
@@ -87,7 +87,7 @@ fn tool(shared: &Shared, entry: &countersign::registry::Entry) -> Tool {
 pub(super) async fn propose(
     State(shared): State<Shared>,
     caller: Caller,
-    Path(name): Path<String>,
+    Id(name): Id<String>,
     headers: HeaderMap,
     Body(proposal): Body<Proposal>,
 ) -> Result<Response, Problem> {
@@ -107,10 +107,9 @@ pub(super) async fn propose(
         &shared,
         &name,
         &proposal,
-        &requester,
-        agent.as_ref(),
+        (&requester, agent.as_ref()),
         id,
-        wait(&headers),
+        Patience::of(&caller.actor.id, &headers),
     )
     .await;
     once.end(stored, answer.map(Answer::with_status)).await
@@ -120,10 +119,9 @@ async fn called(
     shared: &Shared,
     name: &str,
     proposal: &Proposal,
-    requester: &Identity,
-    agent: Option<&Identity>,
+    (requester, agent): (&Identity, Option<&Identity>),
     id: CallId,
-    patience: Option<std::time::Duration>,
+    patience: Option<Patience<'_>>,
 ) -> Result<Answer, Problem> {
     let engine = shared.engine();
     let arguments = proposal.arguments.as_ref().map_or("{}", |it| it.get());
@@ -153,16 +151,20 @@ async fn called(
 pub(super) async fn settled(
     shared: &Shared,
     call: &countersign::Call,
-    patience: Option<std::time::Duration>,
+    patience: Option<Patience<'_>>,
 ) -> Result<Answer, Problem> {
     let now = Answer::of(call, shared.session().is_stale(call));
     let (Answer::Running { .. }, Some(patience)) = (&now, patience) else {
         return Ok(now);
     };
+    // Whoever waits holds a connection. Where there is no room for one more, a preference is no promise.
+    let Ok(_room) = shared.limits().stream(patience.of) else {
+        return Ok(now);
+    };
     let engine = shared.engine();
     let mut stopping = shared.stopping();
     let settled = tokio::select! {
-        settled = tokio::time::timeout(patience, engine.wait_until_settled(*call.id())) => settled,
+        settled = tokio::time::timeout(patience.lasts, engine.wait_until_settled(*call.id())) => settled,
         _ = stopping.wait_for(|it| *it) => return Ok(now),
     };
     match settled {
