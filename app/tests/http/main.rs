@@ -1,0 +1,10 @@
+//! The HTTP API from the outside: a real server in a process of its own, a real store, plain sockets.
+
+mod attacks;
+mod house;
+mod matrix;
+mod once;
+mod process;
+mod served;
+mod streams;
+mod visit;
