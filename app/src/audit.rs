@@ -84,6 +84,13 @@ pub(crate) async fn receipt(session: &Session, seq: u64) -> Result<(String, Stri
     Ok((receipt, key.to_string()))
 }
 
+/// A receipt of one entry, under the last checkpoint that there is: signs nothing.
+#[cfg(feature = "http")]
+pub(crate) fn proved(session: &Session, seq: u64) -> Result<String, Failure> {
+    let key = session.engine.verifier_key().ok_or(LedgerError::NoKey)?;
+    Ok(ledger::prove(&mut source(session)?, seq, &key)?.to_string())
+}
+
 async fn checkpoint(session: &Session, out: Option<&Path>) -> Result<Reply, Failure> {
     let (size, note, key) = sign(session).await?;
     let told = written(out, &note, "the checkpoint")?;

@@ -468,7 +468,7 @@ pub(crate) enum Audit {
     Hold(HoldArgs),
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(crate) struct VerifyArgs {
     /// A checkpoint of this log that was kept elsewhere
     #[arg(long, value_name = "FILE")]

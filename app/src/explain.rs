@@ -21,27 +21,55 @@ use crate::text;
 use crate::tools::condition;
 
 /// One gate of a call.
-struct Gate {
+pub(crate) struct Gate {
     kind: &'static str,
-    what: String,
-    because: Vec<Origin>,
-    state: &'static str,
+    pub(crate) what: String,
+    pub(crate) because: Vec<Origin>,
+    pub(crate) state: &'static str,
     pool: Option<String>,
     needs: u16,
-    by: Vec<String>,
+    pub(crate) by: Vec<String>,
     /// When each of them said so, for votes.
     at: Vec<Timestamp>,
     /// The grant that passed it, in place of a person.
-    grant: Option<GrantId>,
+    pub(crate) grant: Option<GrantId>,
     /// What it asks, if it asks now.
     asks: Option<Requirement>,
 }
 
 /// A gate that is declared on the function and does not stand for these arguments.
-struct Absent {
+pub(crate) struct Absent {
     kind: &'static str,
-    what: String,
-    when: String,
+    pub(crate) what: String,
+    pub(crate) when: String,
+}
+
+/// Why a call stands as it does.
+pub(crate) struct Explained {
+    pub(crate) gates: Vec<Gate>,
+    pub(crate) absent: Vec<Absent>,
+    /// What must still happen before it runs.
+    pub(crate) missing: Vec<String>,
+    /// Whether the arguments are, so that all gates are known.
+    pub(crate) complete: bool,
+}
+
+impl Explained {
+    /// Reads it from a call, its records and what its function declares.
+    pub(crate) fn of(call: &Call, records: &[Record], declared: &DeclaredGates) -> Self {
+        let gates = gates(call, records);
+        let complete = !awaits_arguments(call);
+        Self {
+            absent: if complete {
+                absent(call, declared)
+            } else {
+                Vec::new()
+            },
+            missing: missing(call, &gates),
+            gates,
+            complete,
+        }
+    }
 }
 
 /// Explains a call.
@@ -49,14 +77,12 @@ pub(crate) async fn explain(session: &Session, id: CallId) -> Result<Reply, Fail
     let call = session.engine.desk().call(id).await?;
     let records = record::of_call(session, id).await?;
     let declared = session.descriptor(&call).await?.gates;
-    let gates = gates(&call, &records);
-    let complete = !awaits_arguments(&call);
-    let absent = if complete {
-        absent(&call, &declared)
-    } else {
-        Vec::new()
-    };
-    let missing = missing(&call, &gates);
+    let Explained {
+        gates,
+        absent,
+        missing,
+        complete,
+    } = Explained::of(&call, &records, &declared);
     let decided: Vec<Record> = records.into_iter().filter(decides).collect();
     let words = record::words(session, &decided).await?;
     let json = json!({

@@ -6,7 +6,7 @@
 mod approvals;
 mod audit;
 mod calls;
-mod events;
+pub(crate) mod events;
 mod external;
 mod extract;
 mod grants;
@@ -181,7 +181,7 @@ pub(crate) enum NotDone {
 }
 
 /// Nothing of that name or with that method.
-pub(crate) async fn nowhere() -> Problem {
+pub(crate) fn nowhere() -> Problem {
     Problem::not_found("such place here; GET /openapi.json lists them")
 }
 

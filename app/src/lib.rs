@@ -32,12 +32,15 @@ mod call;
 mod chat;
 mod cli;
 #[cfg(feature = "http")]
+mod console;
+#[cfg(feature = "http")]
 mod credential;
 mod decide;
 mod desk;
 mod explain;
 mod failure;
 mod grants;
+mod hidden;
 #[cfg(feature = "http")]
 mod http;
 mod input;

@@ -82,7 +82,7 @@ pub(crate) async fn inbox(session: &Session, args: InboxArgs) -> Result<Reply, F
 }
 
 /// The agents that led to each of these calls, the outermost first; none for those that were made directly.
-async fn paths(
+pub(crate) async fn paths(
     session: &Session,
     asked: &[(&Requirement, Call)],
 ) -> Result<HashMap<RunId, Vec<String>>, Failure> {
@@ -98,7 +98,7 @@ async fn paths(
 }
 
 /// What makes two questions the same one: who wants what done, and who is asked.
-type Alike<'a> = (
+pub(crate) type Alike<'a> = (
     &'a ToolName,
     &'a ActorId,
     &'a Canonical,
@@ -106,7 +106,7 @@ type Alike<'a> = (
     Option<&'a PoolName>,
 );
 
-fn alike<'a>(requirement: &'a Requirement, call: &'a Call) -> Alike<'a> {
+pub(crate) fn alike<'a>(requirement: &'a Requirement, call: &'a Call) -> Alike<'a> {
     (
         call.tool(),
         call.requester(),
@@ -117,7 +117,7 @@ fn alike<'a>(requirement: &'a Requirement, call: &'a Call) -> Alike<'a> {
 }
 
 /// The places of those that ask the same, the oldest first.
-fn groups<'a>(asked: &'a [(&'a Requirement, Call)]) -> HashMap<Alike<'a>, Vec<usize>> {
+pub(crate) fn groups<'a>(asked: &'a [(&'a Requirement, Call)]) -> HashMap<Alike<'a>, Vec<usize>> {
     let mut groups: HashMap<_, Vec<usize>> = HashMap::new();
     for (place, (requirement, call)) in asked.iter().enumerate() {
         groups.entry(alike(requirement, call)).or_default().push(place);

@@ -44,6 +44,12 @@ impl People {
         self.actors.get(id)
     }
 
+    /// Every pool of the policy.
+    #[cfg(feature = "http")]
+    pub(crate) fn pools(&self) -> impl Iterator<Item = (&PoolName, &Pool)> {
+        self.pools.iter()
+    }
+
     /// The pools that somebody belongs to.
     pub(crate) fn pools_of(&self, id: &ActorId) -> Vec<String> {
         let entry = self.actors.get(id);

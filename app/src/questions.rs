@@ -160,7 +160,7 @@ fn read(question: &Question, said: &str) -> Result<Answer, String> {
 }
 
 /// A field as JSON Schema says it.
-fn schema(field: &Wanted) -> Value {
+pub(crate) fn schema(field: &Wanted) -> Value {
     if !field.options.is_empty() {
         return json!({"enum": field.options});
     }

@@ -71,6 +71,16 @@ impl Record {
         }
     }
 
+    /// The words kept beside the log under a name of the entry, if they were not erased.
+    pub(crate) fn word<'a>(&self, words: &'a BTreeMap<String, String>, name: &str) -> Option<&'a str> {
+        words.get(self.text(name)).map(String::as_str)
+    }
+
+    /// The time, as it stands in the log.
+    pub(crate) fn time(&self) -> &str {
+        self.text("time")
+    }
+
     /// What happened, in words. `words` are those kept beside the log.
     pub(crate) fn told(&self, words: &BTreeMap<String, String>) -> String {
         let word = |name: &str| -> Option<&String> { words.get(self.text(name)) };
@@ -140,6 +150,10 @@ impl Record {
             "audited.returned" => format!("{tool} returned{}", plain("result")),
             "audited.failed" => format!("{tool} failed{}", plain("error")),
             "audited.blocked" => format!("{tool} was not run{}", plain("error")),
+            "credential.created" => format!("made {}", self.credential()),
+            "credential.revoked" => format!("revoked {}", self.credential()),
+            "session.opened" => "signed in".to_owned(),
+            "session.closed" => "signed out".to_owned(),
             "policy.changed" => "the policy was loaded".to_owned(),
             "blobs.erased" => format!("erased the words of {}{}", self.shown("call"), self.basis()),
             "hold.set" => format!("forbade to erase {}{}", self.held(), self.basis()),
@@ -163,6 +177,18 @@ impl Record {
 
     fn shown(&self, name: &str) -> String {
         text::shown(self.text(name)).into_owned()
+    }
+
+    /// Which credential, and whose.
+    fn credential(&self) -> String {
+        let credential = &self.entry["credential"];
+        let of = |name: &str| text::shown(credential[name].as_str().unwrap_or_default()).into_owned();
+        let what = match of("kind").as_str() {
+            "sign_in" => "a sign-in link".to_owned(),
+            "api_key" => format!("the API key {}", of("id")),
+            other => other.to_owned(),
+        };
+        format!("{what} of {}", of("actor"))
     }
 
     /// On which ground.

@@ -119,7 +119,8 @@ pub(crate) fn reminders(requirement: &Requirement) -> impl Iterator<Item = &'sta
     warned.into_iter().chain(escalated)
 }
 
-fn sentence(requirement: &Requirement, asked: &[String]) -> String {
+/// What is asked, of whom.
+pub(crate) fn sentence(requirement: &Requirement, asked: &[String]) -> String {
     let people = text::listed(asked, "or");
     match requirement.kind {
         RequirementKind::UserInput => {
@@ -165,7 +166,7 @@ const fn plural(count: u16) -> &'static str {
 }
 
 /// What made the gate stand that asks this.
-fn origins<'a>(call: &'a Call, requirement: &Requirement) -> &'a [Origin] {
+pub(crate) fn origins<'a>(call: &'a Call, requirement: &Requirement) -> &'a [Origin] {
     let gates = call.gates();
     let found = match requirement.kind {
         RequirementKind::UserInput => gates.user_input.as_ref().map(|it| &it.because),

@@ -122,7 +122,7 @@ fn outcome(call: &Call) -> Option<&'static str> {
 }
 
 /// How a run of direct calls stands.
-fn status(calls: &[Call]) -> &'static str {
+pub(crate) fn status(calls: &[Call]) -> &'static str {
     let waits = |it: &Call| {
         !matches!(
             it.phase(),
@@ -143,7 +143,8 @@ fn status(calls: &[Call]) -> &'static str {
     }
 }
 
-fn standing(call: &Call) -> String {
+/// How a call stands, in words.
+pub(crate) fn standing(call: &Call) -> String {
     match call.phase() {
         Phase::Closed { outcome } => outcome.name().to_owned(),
         Phase::Input { .. } => "asks for input".to_owned(),

@@ -22,7 +22,6 @@ use crate::credential::Credentials;
 use crate::session::Session;
 
 pub(crate) use caller::Caller;
-#[allow(unused_imports, reason = "for whoever signs people in")]
 pub(crate) use caller::set_cookie;
 pub(crate) use feed::{Feed, Happened};
 pub(crate) use limits::{Limits, Open, PER_SECOND};
@@ -33,7 +32,6 @@ pub(crate) use serve::{link, serve};
 /// The cookie of a console session. The prefix binds it to this host, HTTPS and the whole path.
 pub(crate) const COOKIE: &str = "__Host-countersign";
 /// How long a console session lasts.
-#[allow(dead_code, reason = "for whoever signs people in")]
 pub(crate) const SESSION: Duration = Duration::from_hours(12);
 /// How long a sign-in link counts.
 pub(crate) const LINK: Duration = Duration::from_hours(1);

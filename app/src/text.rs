@@ -9,34 +9,10 @@ use std::fmt::Write as _;
 
 use unicode_width::UnicodeWidthStr;
 
+use crate::hidden::deceives;
+
 /// How wide a line may be: 80 columns, with room for the indent of a story.
 pub(crate) const WIDTH: usize = 78;
-
-/// Whether a character could deceive a reader: it controls the terminal, is invisible, or changes the
-/// direction or the order of what stands around it.
-fn deceives(it: char) -> bool {
-    it.is_control()
-        || matches!(
-            it,
-            '\u{ad}'
-                | '\u{34f}'
-                | '\u{61c}'
-                | '\u{115f}'..='\u{1160}'
-                | '\u{17b4}'..='\u{17b5}'
-                | '\u{180b}'..='\u{180f}'
-                | '\u{200b}'..='\u{200f}'
-                | '\u{2028}'..='\u{202e}'
-                | '\u{2060}'..='\u{206f}'
-                | '\u{3164}'
-                | '\u{fe00}'..='\u{fe0f}'
-                | '\u{feff}'
-                | '\u{ffa0}'
-                | '\u{fff9}'..='\u{fffb}'
-                | '\u{1bca0}'..='\u{1bca3}'
-                | '\u{1d173}'..='\u{1d17a}'
-                | '\u{e0000}'..='\u{e0fff}'
-        )
-}
 
 /// A foreign string as a terminal may show it: on one line, everything that deceives written out.
 pub(crate) fn shown(text: &str) -> Cow<'_, str> {
@@ -60,9 +36,13 @@ pub(crate) fn shown(text: &str) -> Cow<'_, str> {
 
 /// JSON on one line, with everything that deceives written as `\uXXXX`. Still the same JSON.
 pub(crate) fn json(value: &serde_json::Value) -> String {
-    let text = value.to_string();
+    escaped_json(&value.to_string())
+}
+
+/// The same of JSON that is text already.
+pub(crate) fn escaped_json(text: &str) -> String {
     if !text.chars().any(deceives) {
-        return text;
+        return text.to_owned();
     }
     let mut escaped = String::with_capacity(text.len() + 8);
     let mut units = [0; 2];

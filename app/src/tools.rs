@@ -109,8 +109,13 @@ pub(crate) const fn tier_name(tier: Tier) -> &'static str {
 
 /// A description without its line breaks.
 pub(crate) fn one_line(text: &str) -> String {
+    text::shown(&unbroken(text)).into_owned()
+}
+
+/// The same, not yet escaped for anything.
+pub(crate) fn unbroken(text: &str) -> String {
     let words: Vec<&str> = text.split_whitespace().collect();
-    text::shown(&words.join(" ")).into_owned()
+    words.join(" ")
 }
 
 /// What a tool demands, in words, in the order in which it asks.

@@ -88,9 +88,9 @@ fn cookie(headers: &HeaderMap) -> Option<&str> {
     pairs.find_map(|it| it.trim().strip_prefix(COOKIE)?.strip_prefix('='))
 }
 
-/// The `Set-Cookie` of a session; without a secret, the one that ends it.
-#[allow(dead_code, reason = "for whoever signs people in")]
+/// The `Set-Cookie` of a session; without a secret, the one that ends it. It comes along when somebody follows a link
+/// from elsewhere, to a request in a chat, say: no link does anything, and whatever does is refused across sites.
 pub(crate) fn set_cookie(session: Option<&Secret>) -> String {
     let (value, seconds) = session.map_or(("", 0), |it| (it.reveal(), SESSION.as_secs()));
-    format!("{COOKIE}={value}; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age={seconds}")
+    format!("{COOKIE}={value}; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age={seconds}")
 }

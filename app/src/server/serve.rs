@@ -21,7 +21,7 @@ use crate::server::guard::guard;
 use crate::server::listen::{answer, tls};
 use crate::server::{BODY, Feed, LINK, Limits, Shared};
 use crate::session::{Session, signalled};
-use crate::{http, print};
+use crate::{console, http, print};
 
 /// How often what is over is forgotten: sessions, links, answers kept for repeats.
 const SWEEP: Duration = Duration::from_mins(1);
@@ -31,7 +31,8 @@ const LINKS: usize = 12;
 /// Everything that answers.
 pub(crate) fn router(shared: Shared) -> Router {
     http::router()
-        .fallback(http::nowhere)
+        .merge(console::router())
+        .fallback(console::nowhere)
         .method_not_allowed_fallback(http::wrong_method)
         .layer(DefaultBodyLimit::max(BODY))
         .layer(CatchPanicLayer::custom(panicked))

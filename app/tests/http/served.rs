@@ -61,9 +61,12 @@ pub(crate) fn key(data: &Path, actor: &str, more: &[&str]) -> (String, String) {
     (text("id"), text("secret"))
 }
 
-/// A data directory with a key for everybody, made once.
-fn template() -> &'static (TempDir, BTreeMap<&'static str, (String, String)>) {
-    static TEMPLATE: OnceLock<(TempDir, BTreeMap<&'static str, (String, String)>)> = OnceLock::new();
+/// A data directory, and the ids and secrets of the keys in it.
+type Template = (TempDir, BTreeMap<&'static str, (String, String)>);
+
+/// One with a key for everybody, made once.
+fn template() -> &'static Template {
+    static TEMPLATE: OnceLock<Template> = OnceLock::new();
     TEMPLATE.get_or_init(|| {
         let dir = tempfile::tempdir().unwrap();
         let keys = EVERYBODY.map(|actor| (actor, key(dir.path(), actor, &[])));
@@ -123,9 +126,11 @@ impl House {
     }
 
     pub(crate) fn serve_with(&self, more: &[&str], change: impl FnOnce(&mut Command)) -> Served {
-        let mut words = vec!["serve", "--listen", "127.0.0.1:0"];
-        if !more.contains(&"--rate") {
-            words.extend(["--rate", "100000"]);
+        let mut words = vec!["serve"];
+        for usual in [["--listen", "127.0.0.1:0"], ["--rate", "100000"]] {
+            if !more.contains(&usual[0]) {
+                words.extend(usual);
+            }
         }
         words.extend(more);
         let mut command = command(self.data(), &words);

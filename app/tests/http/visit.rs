@@ -1,13 +1,14 @@
 //! A client that says exactly what it is told, over one connection for each request.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::fmt::Write as _;
+use std::io::{BufRead, BufReader, Read, Write as _};
 use std::net::TcpStream;
 use std::time::Duration;
 
 use serde_json::Value;
 
 /// Longer than any answer takes. A test that hangs fails.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A request that is not yet sent.
 #[derive(Clone)]
@@ -58,7 +59,7 @@ impl Visit {
     pub(crate) fn head(&self) -> String {
         let mut head = format!("{} {} HTTP/1.1\r\nhost: {}\r\n", self.method, self.path, self.at);
         for (name, value) in &self.headers {
-            head.push_str(&format!("{name}: {value}\r\n"));
+            let _ = write!(head, "{name}: {value}\r\n");
         }
         head
     }
@@ -76,7 +77,7 @@ impl Visit {
         let length = self.body.len();
         let mut text = format!("{}connection: close\r\n", self.head());
         if length > 0 || self.method == "POST" {
-            text.push_str(&format!("content-length: {length}\r\n"));
+            let _ = write!(text, "content-length: {length}\r\n");
         }
         text.push_str("\r\n");
         let mut bytes = text.into_bytes();

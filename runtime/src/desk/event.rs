@@ -106,11 +106,11 @@ pub(super) fn event(
         },
         Verdict::ReportWithToken(report, token) => {
             let token = token_hash(token);
-            // Whoever has no token is told that, and not what a result would have to be.
-            let report = if call.knows_token(&token) {
-                checked_report(descriptor, report)?
-            } else {
-                Err(String::new())
+            // Whoever has no token is told that, and not what a result would have to be. A repeat has one no more.
+            let report = match report {
+                _ if call.knows_token(&token) => checked_report(descriptor, report)?,
+                Ok(result) => canonical(result).map_err(|refusal| refusal.message),
+                Err(error) => Err(error.clone()),
             };
             Event::Reported {
                 on,

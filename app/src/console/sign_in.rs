@@ -1,0 +1,99 @@
+//! Signing in with a link, and out again.
+//!
+//! A link is opened by whoever previews it in a chat or scans mail, so opening it does nothing: the page it leads to has
+//! a button.
+
+use askama::Template;
+use axum::Form;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::Response;
+use serde::Deserialize;
+
+use super::page::{Trouble, bare, see};
+use super::visible::Line;
+use super::visitor::Visitor;
+use crate::credential::{Kind, Secret};
+use crate::server::{Caller, SESSION, Shared, set_cookie};
+
+#[derive(Template)]
+#[template(path = "sign_in.html")]
+struct SignIn {
+    program: Line,
+    /// The link that was opened.
+    token: Option<String>,
+    /// Whether one was tried that does not count.
+    failed: bool,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Said {
+    #[serde(default)]
+    token: String,
+}
+
+fn page(shared: &Shared, token: Option<String>, failed: bool) -> Response {
+    let status = if failed {
+        StatusCode::UNAUTHORIZED
+    } else {
+        StatusCode::OK
+    };
+    let program = Line::of(&shared.session().name);
+    bare(
+        Some(shared),
+        status,
+        "Sign in",
+        &SignIn {
+            program,
+            token,
+            failed,
+        },
+    )
+}
+
+/// Where a link can be pasted.
+pub(super) async fn ask(State(shared): State<Shared>, headers: HeaderMap) -> Result<Response, Trouble> {
+    let known = Caller::known(&shared, &headers).await?;
+    Ok(if known.is_some() {
+        see("/")
+    } else {
+        page(&shared, None, false)
+    })
+}
+
+/// A link that was opened. Nothing happens yet.
+pub(super) async fn opened(State(shared): State<Shared>, Path(token): Path<String>) -> Response {
+    page(&shared, Some(token), false)
+}
+
+/// Signs in.
+pub(super) async fn sign_in(
+    State(shared): State<Shared>,
+    Form(said): Form<Said>,
+) -> Result<Response, Trouble> {
+    // People paste the whole link.
+    let token = said.token.trim().rsplit('/').next().unwrap_or_default();
+    let Some((_, secret)) = shared.credentials().sign_in(token, SESSION).await? else {
+        return Ok(page(&shared, None, true));
+    };
+    Ok(with_cookie(see("/"), Some(&secret)))
+}
+
+/// Signs out: the session counts no more, wherever its cookie may be.
+pub(super) async fn sign_out(
+    State(shared): State<Shared>,
+    Visitor(caller): Visitor,
+) -> Result<Response, Trouble> {
+    shared
+        .credentials()
+        .revoke(Kind::Session, &caller.credential.id, &caller.identity)
+        .await?;
+    Ok(with_cookie(see("/sign-in"), None))
+}
+
+fn with_cookie(mut answer: Response, session: Option<&Secret>) -> Response {
+    if let Ok(cookie) = set_cookie(session).parse() {
+        answer.headers_mut().insert(header::SET_COOKIE, cookie);
+    }
+    answer
+}
