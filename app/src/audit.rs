@@ -80,8 +80,12 @@ pub(crate) async fn sign(session: &Session) -> Result<(u64, String, String), Fai
 pub(crate) async fn receipt(session: &Session, seq: u64) -> Result<(String, String), Failure> {
     signed(session).await?;
     let key = session.engine.verifier_key().ok_or(LedgerError::NoKey)?;
-    let receipt = ledger::prove(&mut source(session)?, seq, &key)?.to_string();
-    Ok((receipt, key.to_string()))
+    let name = key.to_string();
+    let mut source = source(session)?;
+    // It reads every leaf of the log.
+    let proved = tokio::task::spawn_blocking(move || ledger::prove(&mut source, seq, &key)).await;
+    let receipt = proved.map_err(|error| Failure::new(format!("the receipt was not made: {error}")))??;
+    Ok((receipt.to_string(), name))
 }
 
 /// A receipt of one entry, under the last checkpoint that there is: signs nothing.

@@ -6,6 +6,7 @@ use countersign::{Called, Code, Error, Outcome, Tier};
 use crate::cli::CallArgs;
 use crate::failure::Failure;
 use crate::input;
+use crate::local;
 use crate::reply::Reply;
 use crate::session::Session;
 
@@ -13,6 +14,11 @@ use crate::session::Session;
 pub(crate) async fn propose(session: &Session, args: CallArgs) -> Result<Reply, Failure> {
     let arguments = input::json_text("args", &args.args)?;
     let engine = &session.engine;
+    if args.by.is_some()
+        && let Some(refused) = local::refused(session).await?
+    {
+        return Ok(refused);
+    }
     let identity = args.by.as_ref().map(|it| session.identity(it));
     if identity.is_none() && engine.tier(&args.tool).is_some_and(|it| it != Tier::Ungated) {
         return Err(Failure::usage(format!(

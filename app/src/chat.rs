@@ -15,7 +15,7 @@ use crate::failure::Failure;
 use crate::prompt::{Prompt, Stop};
 use crate::reply::{CLOSED, DONE, FAILED, RUNNING, Reply, WAITING, head, parsed};
 use crate::session::{Session, quoted};
-use crate::{asking, decide, is_interactive, print, requirement, text};
+use crate::{asking, decide, is_interactive, local, print, requirement, text};
 
 /// Whether a command is more than one question and one answer.
 pub(crate) fn is_conversation(args: &ChatArgs, json: bool) -> bool {
@@ -25,7 +25,7 @@ pub(crate) fn is_conversation(args: &ChatArgs, json: bool) -> bool {
 /// Says one thing, or goes on with one run, as far as it goes now.
 pub(crate) async fn once(session: &Session, args: ChatArgs) -> Result<Reply, Failure> {
     let by = session.identity(&args.by);
-    if let Some(refused) = unknown(session, &args.by).await? {
+    if let Some(refused) = stranger(session, &args.by).await? {
         return Ok(refused);
     }
     let (agent, run) = match (&args.message, args.run) {
@@ -55,6 +55,9 @@ pub(crate) async fn once(session: &Session, args: ChatArgs) -> Result<Reply, Fai
 
 /// Stops a run.
 pub(crate) async fn cancel(session: &Session, id: RunId, args: CancelArgs) -> Result<Reply, Failure> {
+    if let Some(refused) = local::refused(session).await? {
+        return Ok(refused);
+    }
     let agent = session.agent_of(id).await?;
     let by = session.identity(&args.by);
     match agent.cancel(id, &by, args.reason).await {
@@ -64,7 +67,11 @@ pub(crate) async fn cancel(session: &Session, id: RunId, args: CancelArgs) -> Re
     }
 }
 
-async fn unknown(session: &Session, by: &ActorId) -> Result<Option<Reply>, Failure> {
+/// Whom nobody knows, and whoever has only their word where that is not enough.
+async fn stranger(session: &Session, by: &ActorId) -> Result<Option<Reply>, Failure> {
+    if let Some(refused) = local::refused(session).await? {
+        return Ok(Some(refused));
+    }
     let actor = session.engine.actor(&session.identity(by)).await?;
     let refused = || Reply::not_accepted(Code::NotAllowed, format!("nobody knows an actor `{by}`"));
     Ok((actor.kind == Kind::Unknown).then(refused))
@@ -168,7 +175,7 @@ pub(crate) async fn converse(session: &Session, args: ChatArgs) -> Result<u8, Fa
 
 /// The same, where somebody listens to the lines already.
 pub(crate) async fn talk(session: &Session, args: ChatArgs, prompt: &mut Prompt) -> Result<u8, Stop> {
-    if let Some(refused) = unknown(session, &args.by).await? {
+    if let Some(refused) = stranger(session, &args.by).await? {
         print(&refused.text)?;
         return Ok(refused.code);
     }

@@ -1,5 +1,7 @@
 //! The words of the command line. What they do is in the modules beside.
 
+mod actors;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -7,6 +9,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use countersign::core::grant::Span;
 use countersign::schema::Dialect;
 use countersign::{ActorId, CallId, GrantId, RequirementId, Role, RunId};
+
+pub(crate) use actors::{ActorKind, Actors, ActorsArgs};
 
 /// Everything that can be said.
 #[derive(Debug, Parser)]
@@ -51,6 +55,8 @@ pub(crate) enum Command {
     Grants(GrantsArgs),
     /// Withdraw a call, or stop the run of an agent
     Cancel(CancelArgs),
+    /// List who is known, or change it
+    Actors(ActorsArgs),
     /// Say which gates a call has and why
     Explain {
         /// The call

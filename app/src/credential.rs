@@ -37,7 +37,7 @@ impl Kind {
     /// As it is stored and recorded.
     pub(crate) const fn name(self) -> &'static str {
         match self {
-            Self::ApiKey => "api_key",
+            Self::ApiKey => crate::local::API_KEY,
             Self::Session => "session",
             Self::SignIn => "sign_in",
         }
@@ -265,25 +265,6 @@ impl Credentials<'_> {
         let next = rows.last().filter(|_| more).map(|it| it.id.clone());
         let found = rows.into_iter().filter_map(|it| Credential::read(kind, it));
         Ok((found.collect(), next))
-    }
-
-    /// Forgets sessions and links whose time is over. Nothing is on record: they counted no more.
-    pub(crate) async fn sweep(self) -> Result<(), Error> {
-        for kind in [Kind::Session, Kind::SignIn] {
-            let filter = EdgeFilter {
-                kind: kind.name().to_owned(),
-                owner: None,
-                due: Some(self.0.now()),
-            };
-            let rows = self.0.store().edges(self.0.tenant(), &filter, None, 1000).await?;
-            for old in rows.into_iter().filter_map(|it| Credential::read(kind, it)) {
-                let mut commit = self.commit();
-                commit.edges = vec![old.deleted()];
-                // A conflict means that somebody else has forgotten it.
-                self.0.store().commit(commit).await?;
-            }
-        }
-        Ok(())
     }
 
     fn commit(self) -> Commit {

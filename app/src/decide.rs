@@ -6,6 +6,7 @@ use serde_json::Value;
 use crate::cli::{CancelArgs, DecideArgs, Verb, Which};
 use crate::failure::Failure;
 use crate::input;
+use crate::local;
 use crate::record;
 use crate::reply::Reply;
 use crate::session::Session;
@@ -16,6 +17,9 @@ pub(crate) async fn decide(session: &Session, args: DecideArgs) -> Result<Reply,
     let proposes = matches!(verdict, Verdict::Fill(_) | Verdict::Amend(_));
     let mut decision = Decision::new(args.requirement, verdict);
     if let Some(by) = &args.by {
+        if let Some(refused) = local::refused(session).await? {
+            return Ok(refused);
+        }
         decision = decision.by(&session.identity(by));
     }
     if let Some(reason) = &args.reason {
@@ -48,6 +52,9 @@ pub(crate) async fn decide(session: &Session, args: DecideArgs) -> Result<Reply,
 
 /// Withdraws a call.
 pub(crate) async fn cancel(session: &Session, call: CallId, args: CancelArgs) -> Result<Reply, Failure> {
+    if let Some(refused) = local::refused(session).await? {
+        return Ok(refused);
+    }
     let by = session.identity(&args.by);
     let Decided { answer, call } = session.engine.desk().cancel(call, &by, args.reason).await?;
     match (answer, call) {

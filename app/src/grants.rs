@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::cli::{Grants, GrantsArgs};
 use crate::failure::Failure;
+use crate::local;
 use crate::reply::Reply;
 use crate::session::{Session, quoted};
 use crate::text;
@@ -51,6 +52,9 @@ async fn list(session: &Session, args: &GrantsArgs) -> Result<Reply, Failure> {
 }
 
 async fn revoke(session: &Session, id: GrantId, by: &ActorId) -> Result<Reply, Failure> {
+    if let Some(refused) = local::refused(session).await? {
+        return Ok(refused);
+    }
     let revoked = session.engine.desk().revoke(id, &session.identity(by)).await?;
     if let Answer::Refused(refusal) = revoked.answer {
         return Ok(Reply::refused(&refusal));

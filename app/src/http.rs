@@ -3,6 +3,7 @@
 //! A decision names a requirement, whose id carries the seal of what was shown. Who decides, the credential says,
 //! never a body. Wrong input is a problem (RFC 9457) and changes nothing.
 
+mod actors;
 mod approvals;
 mod audit;
 mod calls;
@@ -31,6 +32,8 @@ use utoipa_axum::routes;
 
 use crate::http::problem::Problem;
 use crate::server::Shared;
+
+pub(crate) use idempotency::KIND as KEPT_ANSWERS;
 
 /// The routes with what is said of them.
 fn described() -> OpenApiRouter<Shared> {
@@ -70,6 +73,8 @@ fn described() -> OpenApiRouter<Shared> {
         .routes(routes!(audit::proof))
         .routes(routes!(keys::list, keys::create))
         .routes(routes!(keys::revoke))
+        .routes(routes!(actors::list))
+        .routes(routes!(actors::set, actors::remove))
         .routes(routes!(external::report))
         .routes(routes!(events::events));
     router

@@ -25,6 +25,7 @@
 //! }
 //! ```
 
+mod actors;
 mod agents;
 mod asking;
 mod audit;
@@ -47,6 +48,7 @@ mod input;
 #[cfg(feature = "http")]
 mod keys;
 mod lists;
+mod local;
 mod people;
 mod prompt;
 mod questions;

@@ -164,6 +164,13 @@ impl Record {
                 self.held(),
                 self.shown("refusal")
             ),
+            "actor.changed" => self.changed(),
+            "actor.refused" => format!(
+                "tried to {} the actor {}: refused, {}",
+                self.shown("event"),
+                self.shown("who"),
+                self.shown("refusal")
+            ),
             other => text::shown(other).into_owned(),
         };
         if self.text("phase") == "closed" {
@@ -177,6 +184,30 @@ impl Record {
 
     fn shown(&self, name: &str) -> String {
         text::shown(self.text(name)).into_owned()
+    }
+
+    /// What an admin made of an actor.
+    fn changed(&self) -> String {
+        let who = self.shown("who");
+        let is = |side: &Value| {
+            let word = |name: &str| side[name].as_str().unwrap_or_default();
+            let roles = side["roles"].as_array().into_iter().flatten();
+            let roles: Vec<String> = roles.filter_map(|it| Some(it.as_str()?.to_owned())).collect();
+            let roles = match text::listed(&roles, "and") {
+                none if none.is_empty() => "no role".to_owned(),
+                some => some,
+            };
+            let owner = match word("owner") {
+                "" => String::new(),
+                owner => format!(", of {owner}"),
+            };
+            text::shown(&format!("{} with {roles}{owner}", word("kind"))).into_owned()
+        };
+        match (self.entry.get("before"), self.entry.get("after")) {
+            (Some(before), Some(after)) => format!("changed {who} from {} to {}", is(before), is(after)),
+            (Some(before), None) => format!("removed {who}, {}", is(before)),
+            (None, after) => format!("made {who} {}", after.map_or_else(String::new, is)),
+        }
     }
 
     /// Which credential, and whose.

@@ -12,7 +12,7 @@ use crate::failure::Failure;
 use crate::keys;
 use crate::people::People;
 use crate::reply::Reply;
-use crate::{audit, call, chat, decide, explain, grants, lists, runs, show, tools, traces};
+use crate::{actors, audit, call, chat, decide, explain, grants, lists, runs, show, tools, traces};
 
 /// How often a call that another process runs is looked at.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
@@ -99,6 +99,7 @@ impl Session {
                 Subject::Call(call) => decide::cancel(self, call, args).await,
                 Subject::Run(run) => chat::cancel(self, run, args).await,
             },
+            Command::Actors(args) => actors::answer(self, args).await,
             Command::Explain { call } => explain::explain(self, call).await,
             Command::Traces(args) => {
                 let place = traces::place(None, &self.data);

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::cli::ShowArgs;
 use crate::failure::Failure;
+use crate::local;
 use crate::record;
 use crate::reply::{Reply, head, told_model};
 use crate::requirement;
@@ -18,6 +19,9 @@ pub(crate) async fn show(session: &Session, id: CallId, args: &ShowArgs) -> Resu
     let desk = session.engine.desk();
     let mut token = None;
     if let (true, Some(by)) = (args.token, &args.by) {
+        if let Some(refused) = local::refused(session).await? {
+            return Ok(refused);
+        }
         match desk.issue_token(id, &session.identity(by)).await? {
             Ok(issued) => token = Some(issued),
             Err(refusal) => return Ok(Reply::refused(&refusal)),

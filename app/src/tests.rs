@@ -1,5 +1,7 @@
 //! Two processes on one store: another release of the program, and one that looks days later.
 
+mod local;
+
 use std::path::Path;
 use std::sync::LazyLock;
 
@@ -69,10 +71,15 @@ async fn session(data: &Path, tool: &'static Definition) -> Session {
 
 /// The same, some hours later.
 async fn session_at(data: &Path, tool: &'static Definition, hours: i64) -> Session {
+    session_with(data, tool, hours, POLICY).await
+}
+
+/// The same, under another policy.
+async fn session_with(data: &Path, tool: &'static Definition, hours: i64, policy: &str) -> Session {
     let engine = Engine::builder()
         .store(Sqlite::open(data.join("countersign.db")).unwrap())
         .registry(Registry::from_definitions([tool]).unwrap())
-        .policy(Policy::parse(POLICY).unwrap())
+        .policy(Policy::parse(policy).unwrap())
         .clock(Later(hours))
         .worker(false)
         .start()

@@ -247,11 +247,23 @@ impl Desk {
         after: Option<CallId>,
         limit: usize,
     ) -> Result<(Vec<Requirement>, Option<CallId>), Error> {
+        let (found, next) = self.inbox_calls(by, after, limit).await?;
+        let asked = found.into_iter().flat_map(|(_, asked)| asked);
+        Ok((asked.collect(), next))
+    }
+
+    /// The same, each call with what it asks of this actor, for whoever shows them.
+    pub async fn inbox_calls(
+        &self,
+        by: &Identity,
+        after: Option<CallId>,
+        limit: usize,
+    ) -> Result<(Vec<(Call, Vec<Requirement>)>, Option<CallId>), Error> {
         let inner = &*self.0;
         let directory = inner.directory.refreshed(&*inner.store).await?;
         let actor = directory.actor(by);
         let filter = CallFilter::WaitingFor(agenda::of(&actor));
-        let mut found = Vec::new();
+        let (mut found, mut count) = (Vec::new(), 0);
         let mut after = after;
         // A member's own calls wait for his pool too and are passed over, so a page may hold nothing.
         loop {
@@ -265,13 +277,14 @@ impl Desk {
                 let Ok(call) = Call::from_text(&row.state) else {
                     continue;
                 };
-                found.extend(
-                    call.requirements()
-                        .into_iter()
-                        .filter(|it| may_decide(&call, it, &actor)),
-                );
+                let mut asked = call.requirements();
+                asked.retain(|it| may_decide(&call, it, &actor));
+                if !asked.is_empty() {
+                    count += asked.len();
+                    found.push((call, asked));
+                }
             }
-            if !full || found.len() >= limit {
+            if !full || count >= limit {
                 return Ok((found, after.filter(|_| full)));
             }
         }

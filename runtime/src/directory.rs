@@ -45,12 +45,12 @@ impl Directory {
         })
     }
 
-    /// What a policy alone would seed.
-    pub(crate) fn seeded_from(policy: &Policy) -> Self {
+    /// What it would be with this policy in force, its actors as the policy says.
+    pub(crate) fn seeded_by(&self, policy: &Policy) -> Self {
         Self {
-            revision: 0,
+            revision: self.revision,
             policy: policy.clone(),
-            actors: policy.actors().clone(),
+            actors: seeded(self, policy),
             members: OnceLock::new(),
         }
     }
@@ -94,7 +94,7 @@ impl Directory {
         }
     }
 
-    fn pools_of(&self, belongs: impl Fn(&Pool) -> bool) -> BTreeSet<PoolName> {
+    pub(crate) fn pools_of(&self, belongs: impl Fn(&Pool) -> bool) -> BTreeSet<PoolName> {
         let pools = self.policy.pools().iter().filter(|(_, pool)| belongs(pool));
         pools.map(|(name, _)| name.clone()).collect()
     }
@@ -170,14 +170,7 @@ impl DirectoryCache {
             }
             let actors = seeded(&stored, policy);
             let commit = Commit {
-                directory: Some(DirectoryWrite {
-                    expected: stored.revision,
-                    policy: policy.text().to_owned(),
-                    actors: actors
-                        .iter()
-                        .map(|(id, entry)| (id.clone(), serde_json::to_string(entry).unwrap_or_default()))
-                        .collect(),
-                }),
+                directory: Some(written(&stored, policy, &actors)),
                 records: vec![change(&stored, policy, &actors)],
                 ..Commit::new(self.tenant.clone(), now)
             };
@@ -187,6 +180,23 @@ impl DirectoryCache {
                 return Ok(());
             }
         }
+    }
+}
+
+/// The directory in place of the stored one.
+pub(crate) fn written(
+    stored: &Directory,
+    policy: &Policy,
+    actors: &BTreeMap<ActorId, ActorEntry>,
+) -> DirectoryWrite {
+    let text = |entry| serde_json::to_string(entry).unwrap_or_default();
+    DirectoryWrite {
+        expected: stored.revision,
+        policy: policy.text().to_owned(),
+        actors: actors
+            .iter()
+            .map(|(id, entry)| (id.clone(), text(entry)))
+            .collect(),
     }
 }
 

@@ -303,6 +303,8 @@ pub use countersign_macros::approval;
 pub use countersign_macros::tool;
 
 #[cfg(feature = "runtime")]
+mod actors;
+#[cfg(feature = "runtime")]
 mod agenda;
 #[cfg(feature = "runtime")]
 mod audited;
@@ -355,6 +357,8 @@ mod turn;
 #[cfg(feature = "runtime")]
 mod worker;
 
+#[cfg(feature = "runtime")]
+pub use crate::actors::KnownActor;
 #[cfg(feature = "runtime")]
 pub use crate::call::{Arguments, CallBuilder, CallFuture, Called};
 #[cfg(feature = "runtime")]

@@ -6,6 +6,7 @@
 //!
 //! ```toml
 //! expires_in = "7d"                      # how long a gate asks that says nothing itself
+//! local_decisions = false                # nobody acts on the command line by their word
 //!
 //! [actors]
 //! alice = { kind = "person" }
@@ -46,9 +47,14 @@
 //! whatever is there and not `null`. Numbers are compared exactly, integers with all their digits.
 //! Defaults of the function are not seen.
 //!
+//! Only persons hold roles freely: a service may be a `reporter`, an agent has none, and no pool names either. The
+//! file seeds actors. An admin may change them in the store ([`Engine::set_actor`](crate::Engine::set_actor)); a file
+//! with another text decides anew about those whom it names, or whom the file before named.
+//!
 //! What cannot be tested (nothing is there, or a value of another type) counts as holding: a rule only
 //! tightens, and doubt closes the gate. A value of `#[arg(secret)]` can be tested; it is never shown.
 
+mod actor;
 mod condition;
 mod pool;
 mod rule;
@@ -58,11 +64,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
 
-use countersign_core::actor::{Kind, OPERATOR, REPORTER};
+pub use actor::ActorEntry;
+use countersign_core::actor::Kind;
 use countersign_core::canonical::Canonical;
 use countersign_core::digest::Digest;
 use countersign_core::gate::{DEFAULT_EXPIRY, Gates, InputGate};
-use countersign_core::id::{ActorId, PoolName, Role};
+use countersign_core::id::{ActorId, PoolName};
 use countersign_core::tool::Descriptor;
 pub use pool::Pool;
 use rule::{Rule, cap_expiry, spans};
@@ -96,6 +103,7 @@ pub struct Policy {
     pools: BTreeMap<PoolName, Pool>,
     rules: Vec<Rule>,
     limits: Limits,
+    local_decisions: Option<bool>,
 }
 
 /// How many calls may wait for people at once. They spare people, they are no gates: more are refused.
@@ -126,34 +134,13 @@ impl Default for Limits {
     }
 }
 
-/// An actor as the policy file seeds it and as the store keeps it.
-///
-/// ```
-/// use countersign::Policy;
-/// use countersign::core::actor::Kind;
-///
-/// let policy = Policy::parse("[actors]\nrelay = { kind = \"service\", roles = [\"reporter\"] }").unwrap();
-/// let relay = policy.actors().values().next().unwrap();
-/// assert!(relay.kind == Kind::Service && relay.reports());
-/// ```
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ActorEntry {
-    /// Person, service or agent.
-    pub kind: Kind,
-    /// Its roles.
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    pub roles: BTreeSet<Role>,
-    /// The person who answers for an agent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub owner: Option<ActorId>,
-}
-
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
     #[serde(default, with = "spans")]
     expires_in: Option<Duration>,
+    #[serde(default)]
+    local_decisions: Option<bool>,
     #[serde(default)]
     actors: BTreeMap<ActorId, ActorEntry>,
     #[serde(default)]
@@ -221,6 +208,7 @@ impl Policy {
             pools: file.pools,
             rules: file.rules,
             limits: file.limits,
+            local_decisions: file.local_decisions,
         };
         let errors = policy.contradictions();
         if errors.is_empty() {
@@ -233,24 +221,15 @@ impl Policy {
     fn contradictions(&self) -> Vec<String> {
         let mut errors = Vec::new();
         for (id, actor) in &self.actors {
-            if actor.kind == Kind::Unknown {
-                errors.push(format!("actor `{id}`: a kind is `person`, `service` or `agent`"));
-            }
-            if actor.kind == Kind::Agent && !actor.roles.is_empty() {
-                errors.push(format!("actor `{id}` is an agent; agents never hold roles"));
-            }
-            if actor.kind != Kind::Agent && actor.owner.is_some() {
-                errors.push(format!("actor `{id}` is no agent; only agents have an owner"));
-            }
-            if actor.kind == Kind::Service && actor.roles.iter().any(|it| it.as_str() == OPERATOR) {
-                errors.push(format!(
-                    "actor `{id}` is a service; only a person can be `{OPERATOR}`"
-                ));
-            }
+            errors.extend(actor.contradictions_among(id, &self.actors));
         }
         for (name, pool) in &self.pools {
             let unknown = pool.actors.iter().filter(|it| !self.actors.contains_key(*it));
             errors.extend(unknown.map(|it| format!("pool `{name}`: nobody knows an actor `{it}`")));
+            let programs = pool.actors.iter().filter(|it| self.is_program(it));
+            errors.extend(
+                programs.map(|it| format!("pool `{name}`: `{it}` is no person, and only persons approve")),
+            );
             errors.extend(pool.contradictions(name));
         }
         if self.limits.pending_per_run == 0 || self.limits.pending_per_requester == 0 {
@@ -278,6 +257,10 @@ impl Policy {
             }
         }
         errors
+    }
+
+    fn is_program(&self, id: &ActorId) -> bool {
+        self.actors.get(id).is_some_and(|it| it.kind != Kind::Person)
     }
 
     /// What of this policy would be looser than a tool's annotation, or cannot be met at all.
@@ -388,6 +371,20 @@ impl Policy {
         self.limits
     }
 
+    /// Whether somebody may act by the word of whoever can open the data directory, as `--as` on the command line;
+    /// none if the policy does not say. Edges apply it: an [`Identity`](crate::Identity) is what they vouch for.
+    ///
+    /// ```
+    /// use countersign::Policy;
+    ///
+    /// assert_eq!(Policy::parse("local_decisions = false")?.local_decisions(), Some(false));
+    /// assert_eq!(Policy::parse("")?.local_decisions(), None);
+    /// # Ok::<(), countersign::policy::PolicyError>(())
+    /// ```
+    pub const fn local_decisions(&self) -> Option<bool> {
+        self.local_decisions
+    }
+
     /// How long a gate asks that says nothing itself.
     pub fn patience(&self) -> Duration {
         self.expires_in.unwrap_or(DEFAULT_EXPIRY)
@@ -460,13 +457,6 @@ impl Policy {
             }
         }
         (gates, Digest::of("countersign/rules/1", &[]))
-    }
-}
-
-impl ActorEntry {
-    /// Whether it may report results of external execution.
-    pub fn reports(&self) -> bool {
-        self.kind != Kind::Agent && self.roles.iter().any(|it| it.as_str() == REPORTER)
     }
 }
 

@@ -171,7 +171,7 @@ pub fn registry_errors(registry: &Registry, policy: Option<&crate::Policy>) -> V
         }
     }
     if let Some(policy) = policy {
-        let directory = crate::directory::Directory::seeded_from(policy);
+        let directory = crate::directory::Directory::default().seeded_by(policy);
         errors.extend(
             registry
                 .iter()

@@ -8,7 +8,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use countersign::core::grant::Span as CoreSpan;
 use countersign::{
-    Answer as Said, CallId, Decision as CoreDecision, Error, Remember as CoreRemember, RequirementId,
+    Answer as Said, CallId, Decision as CoreDecision, Remember as CoreRemember, RequirementId,
     RequirementKind, RunId, ToolName, Verdict,
 };
 use serde::Deserialize;
@@ -54,21 +54,17 @@ pub(super) async fn list(
 ) -> Result<Json<Page<Requirement>>, Problem> {
     let (after, limit) = (paging.after::<CallId>()?, paging.limit()?);
     let desk = shared.engine().desk();
-    let (found, next) = desk.inbox(&caller.identity, after, limit).await?;
+    let (found, next) = desk.inbox_calls(&caller.identity, after, limit).await?;
     let wanted = |it: &countersign::Requirement| {
         filter.kind.is_none_or(|kind| kind == it.kind)
             && filter.tool.as_ref().is_none_or(|tool| *tool == it.tool)
             && filter.run.is_none_or(|run| run == it.run)
     };
     let mut items = Vec::new();
-    for asked in found.into_iter().filter(wanted) {
-        let stale = match desk.call(asked.call).await {
-            Ok(call) => shared.session().is_stale(&call),
-            // One call that cannot be read must not hide all others; `GET calls/{id}` says what is wrong with it.
-            Err(Error::Call { .. } | Error::Damaged { .. }) => continue,
-            Err(error) => return Err(error.into()),
-        };
-        items.push(Requirement::new(asked, stale));
+    for (call, asked) in found {
+        let stale = shared.session().is_stale(&call);
+        let asked = asked.into_iter().filter(wanted);
+        items.extend(asked.map(|it| Requirement::new(it, stale)));
     }
     Ok(Json(Page {
         items,

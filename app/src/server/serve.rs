@@ -8,6 +8,7 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
 use countersign::core::actor::Kind as ActorKind;
+use countersign::store::{Commit, Durability, EdgeFilter, EdgeRow, EdgeWrite};
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -21,10 +22,12 @@ use crate::server::guard::guard;
 use crate::server::listen::{answer, tls};
 use crate::server::{BODY, Feed, LINK, Limits, Shared};
 use crate::session::{Session, signalled};
-use crate::{console, http, print};
+use crate::{console, http, local, print};
 
 /// How often what is over is forgotten: sessions, links, answers kept for repeats.
 const SWEEP: Duration = Duration::from_mins(1);
+/// How many are forgotten in one commit.
+const PAGE: usize = 200;
 /// The most sign-in links that are printed at the start.
 const LINKS: usize = 12;
 
@@ -116,8 +119,43 @@ async fn sweep(shared: Shared, mut stopping: watch::Receiver<bool>) {
             _ = stopping.wait_for(|it| *it) => return,
         }
         shared.limits().sweep();
-        if let Err(error) = shared.credentials().sweep().await {
-            tracing::warn!(%error, "what is over could not be forgotten");
+        for kind in [Kind::Session.name(), Kind::SignIn.name(), http::KEPT_ANSWERS] {
+            if let Err(error) = forget(&shared, kind).await {
+                tracing::warn!(%error, "what is over could not be forgotten");
+            }
+        }
+    }
+}
+
+/// Forgets the edge rows of that kind whose time is over. Nothing is on record: they counted no more.
+async fn forget(shared: &Shared, kind: &str) -> Result<(), countersign::Error> {
+    let engine = shared.engine();
+    let filter = EdgeFilter {
+        due: Some(engine.now()),
+        ..EdgeFilter::of(kind)
+    };
+    let mut after = None;
+    loop {
+        let rows = engine
+            .store()
+            .edges(engine.tenant(), &filter, after.as_deref(), PAGE)
+            .await?;
+        let full = rows.len() == PAGE;
+        after = rows.last().map(|it| it.id.clone());
+        let delete = |it: EdgeRow| EdgeWrite::Delete {
+            kind: it.kind,
+            id: it.id,
+            version: it.version,
+        };
+        let commit = Commit {
+            edges: rows.into_iter().map(delete).collect(),
+            durability: Durability::Process,
+            ..Commit::new(engine.tenant().clone(), engine.now())
+        };
+        // A conflict means that another process forgets them too; whatever it leaves is found the next time.
+        engine.store().commit(commit).await?;
+        if !full {
+            return Ok(());
         }
     }
 }
@@ -125,7 +163,7 @@ async fn sweep(shared: Shared, mut stopping: watch::Receiver<bool>) {
 /// Says where it listens, and how somebody gets in.
 async fn tell(session: &Session, args: &ServeArgs, at: SocketAddr, json: bool) -> Result<(), Failure> {
     let base = args.base(at);
-    let links = if args.prints_links() {
+    let links = if args.prints_links() && local::refused(session).await?.is_none() {
         links(session, &base).await?
     } else {
         Vec::new()

@@ -32,6 +32,13 @@ adam    POST   /v1/keys                        {"actor":"robot"}     201
 alice   POST   /v1/keys                        {"roles":["manager"]} 403 not_allowed
 olivia  DELETE /v1/keys/{key}                  -                     404 not_found
 olivia  DELETE /v1/grants/{grant}              -                     204
+olivia  DELETE /v1/actors/robot                -                     403 not_allowed
+alice   DELETE /v1/actors/alice                -                     403 not_allowed
+mallory PUT    /v1/actors/mallory              {"kind":"person","roles":["manager"]} 403 not_allowed
+robot   PUT    /v1/actors/robot                {"kind":"person"}     403 not_allowed
+audrey  PUT    /v1/actors/nobody               {"kind":"person"}     403 not_allowed
+adam    PUT    /v1/actors/robot                {"kind":"agent","owner":"alice","roles":["manager"]} 422 invalid_input
+adam    PUT    /v1/actors/new                  {"kind":"person"}     204
 adam    DELETE /v1/keys/{key}                  -                     204
 "#;
 

@@ -102,6 +102,13 @@ pub(crate) fn routes() -> Vec<Route> {
         route("GET /v1/keys", Named::Nothing),
         with("POST /v1/keys", Named::Nothing, || json!({})),
         route("DELETE /v1/keys/{id}", Named::Key),
+        route("GET /v1/actors", Named::Nothing),
+        with(
+            "PUT /v1/actors/{id}",
+            Named::Shared("robot"),
+            || json!({"kind": "agent", "owner": "mallory"}),
+        ),
+        route("DELETE /v1/actors/{id}", Named::Shared("robot")),
         Route {
             needs_credential: false,
             ..with(

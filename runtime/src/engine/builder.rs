@@ -165,14 +165,13 @@ impl EngineBuilder {
             .ok_or_else(|| Error::Start("an engine needs a store: `.store(…)`".to_owned()))?;
         check_states(&self.registry, &self.states)?;
         let directory = DirectoryCache::new(self.tenant.clone());
+        let stored = directory.refreshed(&*store).await?;
+        let policy = self.policy.as_ref().unwrap_or(&stored.policy);
+        check_tools(&self.registry, &stored.seeded_by(policy))?;
         if let Some(policy) = &self.policy {
-            check_tools(&self.registry, policy)?;
             directory.load(&*store, policy, self.clock.now()).await?;
         }
         let current = directory.refreshed(&*store).await?;
-        if self.policy.is_none() {
-            check_tools(&self.registry, &current.policy)?;
-        }
         let mut registry = self.registry;
         registry.set_tiers(&current.policy);
         let keeper = self.key.map(|key| {
@@ -231,12 +230,13 @@ fn check_states(registry: &Registry, states: &States) -> Result<(), Error> {
     Ok(())
 }
 
-fn check_tools(registry: &Registry, policy: &Policy) -> Result<(), Error> {
-    let directory = Directory::seeded_from(policy);
+/// Whether the policy fits the tools, with the people whom it seeds and those whom an admin has added. People who
+/// were taken away do not count here: that they are missing blocks calls, and no start.
+fn check_tools(registry: &Registry, directory: &Directory) -> Result<(), Error> {
     let members = directory.members();
     let errors: Vec<String> = registry
         .iter()
-        .flat_map(|it| policy.check_tool(it.descriptor(), members))
+        .flat_map(|it| directory.policy.check_tool(it.descriptor(), members))
         .collect();
     if errors.is_empty() {
         Ok(())

@@ -4,9 +4,12 @@ use std::borrow::Cow;
 use std::fmt;
 use std::ops::Deref;
 
+use countersign_core::actor::ADMIN;
 use countersign_core::digest::Digest;
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+
+use crate::policy::ActorEntry;
 
 /// A string in place; copied only where it has escapes in it.
 #[derive(Debug, PartialEq, Eq, Deserialize)]
@@ -79,6 +82,15 @@ pub(super) struct Fields<'a> {
     pub(super) left: Option<u32>,
     #[serde(borrow, default)]
     pub(super) scope: Option<Scope<'a>>,
+    /// The actor that is changed.
+    #[serde(borrow, default)]
+    pub(super) who: Option<Text<'a>>,
+    #[serde(default)]
+    pub(super) before: Option<Side>,
+    #[serde(default)]
+    pub(super) after: Option<Side>,
+    #[serde(borrow, default)]
+    pub(super) credential: Option<Credential<'a>>,
     #[serde(borrow, default)]
     args: Option<Text<'a>>,
     #[serde(borrow, default)]
@@ -158,6 +170,50 @@ pub(super) struct Who<'a> {
     pub(super) id: Option<Text<'a>>,
     #[serde(borrow, default)]
     pub(super) kind: Option<Text<'a>>,
+    /// Whether `admin` is among its roles.
+    #[serde(default, rename = "roles")]
+    pub(super) admin: Admin,
+}
+
+/// What is asked of a list of roles.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Admin(pub(super) bool);
+
+impl<'de> Deserialize<'de> for Admin {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct OfRoles;
+        impl<'de> Visitor<'de> for OfRoles {
+            type Value = Admin;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list of roles")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut roles: A) -> Result<Admin, A::Error> {
+                let mut admin = false;
+                while let Some(role) = roles.next_element::<Text<'de>>()? {
+                    admin |= &*role == ADMIN;
+                }
+                Ok(Admin(admin))
+            }
+        }
+        deserializer.deserialize_seq(OfRoles)
+    }
+}
+
+/// What was or is there in place of something else.
+#[derive(Debug, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
+pub(super) enum Side {
+    Actor(ActorEntry),
+    /// The digest of a policy.
+    Policy(String),
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Credential<'a> {
+    #[serde(borrow, default)]
+    pub(super) id: Option<Text<'a>>,
 }
 
 #[derive(Debug, Deserialize)]

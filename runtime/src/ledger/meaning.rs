@@ -9,6 +9,7 @@
 
 mod grants;
 mod holds;
+mod people;
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -18,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use super::entry::{Fields, Policy, Text};
 use grants::Grants;
 use holds::Holds;
+use people::People;
 
 /// The calls that are open at one place of the log.
 ///
@@ -37,6 +39,7 @@ pub struct Meaning {
     started: HashMap<String, String>,
     grants: Grants,
     holds: Holds,
+    people: People,
 }
 
 /// A call that is not closed.
@@ -107,7 +110,18 @@ impl Meaning {
                 }
                 self.holds.erased(call, entry)
             }
-            "policy.changed" | "decision.refused" | "keeping.refused" => Ok(()),
+            "actor.changed" => self.people.changed(entry),
+            "policy.changed" => {
+                self.people.seeded();
+                Ok(())
+            }
+            "credential.created" | "credential.revoked" | "session.opened" | "session.closed" => {
+                let by = entry.actor.as_ref().ok_or("nobody did it")?;
+                named(by.id.as_ref(), "actor")?;
+                let credential = entry.credential.as_ref().ok_or("it has no `credential`")?;
+                named(credential.id.as_ref(), "credential").map(|_| ())
+            }
+            "actor.refused" | "decision.refused" | "keeping.refused" => Ok(()),
             _ => Err(unknown(entry)),
         }
     }

@@ -20,12 +20,15 @@ const MOST_DESTINATION: usize = 256;
 ///
 /// let policy = Policy::parse("
 ///     actors.bob = { kind = 'person', roles = ['manager'] }
-///     actors.bot = { kind = 'agent', owner = 'bob' }
-///     pools.managers = { roles = ['manager'], actors = ['bot'] }
+///     actors.erin = { kind = 'person' }
+///     actors.frank = { kind = 'person' }
+///     pools.managers = { roles = ['manager'], actors = ['erin'] }
 /// ").unwrap();
 /// let managers = policy.pools().values().next().unwrap();
 /// let belongs = policy.actors().iter().filter(|(id, actor)| managers.has(id, actor));
-/// assert_eq!(belongs.count(), 1); // bob; an agent approves nothing
+/// assert_eq!(belongs.count(), 2); // bob by his role, erin by name
+/// // An agent approves nothing.
+/// assert!(Policy::parse("actors.bot = { kind = 'agent' }\npools.managers = { actors = ['bot'] }").is_err());
 /// ```
 ///
 /// Destinations are words that whatever carries the notices understands ([`Notify`](crate::Notify)). Being

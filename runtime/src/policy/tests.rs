@@ -87,7 +87,27 @@ fn what_is_looser_or_contradictory_is_refused() {
     );
     refused(
         "[actors.eve]\nkind = \"service\"\nroles = [\"operator\"]",
-        "only a person",
+        "only a person can have `operator`",
+    );
+    refused(
+        "[actors.eve]\nkind = \"service\"\nroles = [\"manager\", \"reporter\"]",
+        "only a person can have `manager`",
+    );
+    refused("[pools.robots]\nactors = [\"bot\"]", "`bot` is no person");
+    for owner in ["bot", "nobody"] {
+        refused(
+            &format!("[actors.eve]\nkind = \"agent\"\nowner = \"{owner}\""),
+            "is no person that is known",
+        );
+    }
+    refused(
+        "[actors.eve]\nkind = \"person\"\nowner = \"alice\"",
+        "only agents have an owner",
+    );
+    let many: Vec<String> = (0..33).map(|it| format!("\"r{it}\"")).collect();
+    refused(
+        &format!("[actors.eve]\nkind = \"person\"\nroles = [{}]", many.join(",")),
+        "more than 32 roles",
     );
     refused(
         "[actors.eve]\nkind = \"unknown\"",

@@ -2,6 +2,8 @@
 //!
 //! `AUDIT_EXAMPLE=overwrite cargo test -p countersign --test engine example` writes it anew.
 
+mod beside;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -332,51 +334,6 @@ fn remembered() -> Vec<Map<String, Value>> {
     ]
 }
 
-/// What is no step of a gated call.
-fn beside() -> Vec<Map<String, Value>> {
-    let who = |id: &str, kind: &str| json!({"id": id, "kind": kind, "auth": "asserted-library"});
-    let audited = |kind: &str, number: u8, by: &str, word: &str| {
-        let mut fields = with(json!({
-            "kind": kind, "call": format!("call_01jd3w0000example00000000{number:02}"), "tool": "export_customer",
-            "descriptor": digest("descriptor"), "requester": by,
-            "actor": who(by, if by == "alice" { "person" } else { "unknown" }),
-        }));
-        fields.insert(word.to_owned(), digest(word));
-        fields
-    };
-    let call = "call_01jd3w0000example0000000001";
-    let kept = |kind: &str, by: &str, more: Value| {
-        with(and(json!({"kind": kind, "actor": who(by, "person")}), more))
-    };
-    vec![
-        audited("audited.started", 20, "alice", "args"),
-        audited("audited.returned", 20, "alice", "result"),
-        audited("audited.started", 21, "alice", "args"),
-        audited("audited.failed", 21, "alice", "error"),
-        audited("audited.blocked", 22, "nobody", "error"),
-        with(
-            json!({"kind": "decision.refused", "requirement": "req_01jd3w0000example0000000099_0000000000000000000example",
-            "refusal": "unknown_requirement", "actor": {"id": "mallory", "auth": "asserted-library"}}),
-        ),
-        kept("hold.set", "audrey", json!({"call": call, "basis": "case 7"})),
-        kept(
-            "keeping.refused",
-            "olivia",
-            json!({"call": call, "event": "erase", "refusal": "not_allowed"}),
-        ),
-        kept(
-            "hold.lifted",
-            "audrey",
-            json!({"call": call, "basis": "case 7 is closed"}),
-        ),
-        kept(
-            "blobs.erased",
-            "olivia",
-            json!({"call": call, "basis": "GDPR 17(1)(b), request 81", "blobs": [digest("result"), digest("shown")]}),
-        ),
-    ]
-}
-
 fn all() -> Vec<Map<String, Value>> {
     let changed = with(json!({
         "kind": "policy.changed", "before": digest("no policy"), "after": digest("policy"), "policy": digest("text"),
@@ -388,7 +345,8 @@ fn all() -> Vec<Map<String, Value>> {
         filled(),
         executed(),
         remembered(),
-        beside(),
+        beside::beside(),
+        beside::people(),
     ]
     .concat()
 }
@@ -531,6 +489,9 @@ fn every_kind_that_is_written_is_documented() {
                     "hold.",
                     "keeping.",
                     "grant.",
+                    "actor.",
+                    "credential.",
+                    "session.",
                 ];
                 let end = word.split_once('.').map_or("", |it| it.1);
                 let plain = !end.is_empty() && end.bytes().all(|it| it.is_ascii_lowercase() || it == b'_');

@@ -130,9 +130,9 @@ async fn policies_that_are_looser_or_impossible_are_refused() {
         "needs 2 of pool `finance`, which has 1 members; it could never be approved",
     )
     .await;
-    // Services do not count.
+    // A service approves nothing.
     let service = POLICY.replace("dave = { kind = \"person\"", "dave = { kind = \"service\"");
-    refused(&service, "needs 2 of pool `finance`, which has 1 members").await;
+    refused(&service, "only a person can have `finance`").await;
     refused("actors = 1", "the policy cannot be read").await;
     assert!(started(POLICY, true).await.is_ok());
 }

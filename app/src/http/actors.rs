@@ -1,0 +1,115 @@
+//! Who exists, with which roles.
+
+use std::collections::BTreeSet;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use countersign::core::actor::{ADMIN, Kind};
+use countersign::policy::ActorEntry;
+use countersign::{ActorId, Answer, PoolName, Role};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::http::extract::{Body, Id};
+use crate::http::problem::Problem;
+use crate::http::wire::Page;
+use crate::http::{NotDone, Refused};
+use crate::server::{Caller, Shared};
+use crate::sight;
+
+/// An actor.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Actor {
+    #[schema(value_type = String)]
+    id: ActorId,
+    /// `person`, `service` or `agent`.
+    #[schema(value_type = String, example = "person")]
+    kind: Kind,
+    #[schema(value_type = Vec<String>)]
+    roles: BTreeSet<Role>,
+    /// The person who answers for it.
+    #[schema(value_type = Option<String>)]
+    owner: Option<ActorId>,
+    #[schema(value_type = Vec<String>)]
+    pools: BTreeSet<PoolName>,
+    /// Whether the policy file names it: loaded with other contents, it sets the actor as it says.
+    seeded: bool,
+}
+
+/// An actor as it is to be.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Wanted {
+    /// `person`, `service` or `agent`.
+    #[schema(value_type = String, example = "person")]
+    kind: Kind,
+    #[serde(default)]
+    #[schema(value_type = Vec<String>)]
+    roles: BTreeSet<Role>,
+    #[schema(value_type = Option<String>)]
+    owner: Option<ActorId>,
+}
+
+/// All actors, for admins, operators and auditors; the caller alone for everybody else.
+#[utoipa::path(get, path = "/v1/actors", responses((status = 200, body = Page<Actor>), Refused),
+    security(("key" = []), ("session" = [])), tag = "actors")]
+pub(super) async fn list(State(shared): State<Shared>, caller: Caller) -> Result<Json<Page<Actor>>, Problem> {
+    let all = sight::sees_all(&caller.actor) || caller.actor.has_role(ADMIN);
+    let actors = shared.engine().actors().await?.into_iter();
+    let view = |it: countersign::KnownActor| Actor {
+        id: it.id,
+        kind: it.kind,
+        roles: it.roles,
+        owner: it.owner,
+        pools: it.pools,
+        seeded: it.seeded,
+    };
+    Ok(Json(Page {
+        items: actors
+            .filter(|it| all || it.id == caller.actor.id)
+            .map(view)
+            .collect(),
+        next: None,
+    }))
+}
+
+/// Makes or changes an actor: admins only. On record.
+#[utoipa::path(put, path = "/v1/actors/{id}", params(("id" = String, Path)), request_body = Wanted,
+    responses((status = 204), Refused, NotDone), security(("key" = []), ("session" = [])), tag = "actors")]
+pub(super) async fn set(
+    State(shared): State<Shared>,
+    caller: Caller,
+    Id(id): Id<ActorId>,
+    Body(wanted): Body<Wanted>,
+) -> Result<StatusCode, Problem> {
+    let entry = ActorEntry {
+        kind: wanted.kind,
+        roles: wanted.roles,
+        owner: wanted.owner,
+    };
+    change(&shared, &caller, &id, Some(entry)).await
+}
+
+/// Removes an actor: admins only. On record. Its keys and sessions count no more.
+#[utoipa::path(delete, path = "/v1/actors/{id}", params(("id" = String, Path)),
+    responses((status = 204), Refused, NotDone), security(("key" = []), ("session" = [])), tag = "actors")]
+pub(super) async fn remove(
+    State(shared): State<Shared>,
+    caller: Caller,
+    Id(id): Id<ActorId>,
+) -> Result<StatusCode, Problem> {
+    change(&shared, &caller, &id, None).await
+}
+
+async fn change(
+    shared: &Shared,
+    caller: &Caller,
+    id: &ActorId,
+    entry: Option<ActorEntry>,
+) -> Result<StatusCode, Problem> {
+    match shared.engine().set_actor(&caller.identity, id, entry).await? {
+        Answer::Accepted | Answer::Repeated => Ok(StatusCode::NO_CONTENT),
+        Answer::Refused(refusal) => Err(refusal.into()),
+    }
+}
