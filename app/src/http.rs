@@ -17,6 +17,7 @@ pub(crate) mod problem;
 mod requirements;
 mod runs;
 mod tools;
+mod unique;
 pub(crate) mod wire;
 
 use axum::extract::State;
@@ -164,19 +165,22 @@ pub(crate) enum Refused {
 #[derive(utoipa::IntoResponses)]
 #[allow(dead_code, reason = "read by the document only")]
 pub(crate) enum NotDone {
-    /// It stands otherwise meanwhile: already decided, stale, or the key was used for another request.
+    /// It stands otherwise meanwhile: already decided, out of turn, stale, or begun by a request with this key.
     #[response(status = 409, content_type = "application/problem+json")]
     Conflict(#[to_schema] problem::Body),
     /// Too late.
     #[response(status = 410, content_type = "application/problem+json")]
     Gone(#[to_schema] problem::Body),
+    /// The body did not arrive in time.
+    #[response(status = 408, content_type = "application/problem+json")]
+    BodyTooSlow(#[to_schema] problem::Body),
     /// Too large.
     #[response(status = 413, content_type = "application/problem+json")]
     TooLarge(#[to_schema] problem::Body),
     /// Not JSON.
     #[response(status = 415, content_type = "application/problem+json")]
     NotJson(#[to_schema] problem::Body),
-    /// It does not fit.
+    /// It does not fit, or the `Idempotency-Key` was used for another request.
     #[response(status = 422, content_type = "application/problem+json")]
     Invalid(#[to_schema] problem::Body),
 }

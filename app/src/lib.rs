@@ -191,7 +191,13 @@ impl App {
 
     /// Answers the command line of this process. The code says how it ended; see `docs/cli.md`.
     pub async fn main(self) -> ExitCode {
-        let mut words: Vec<OsString> = std::env::args_os().collect();
+        self.main_with(std::env::args_os()).await
+    }
+
+    /// The same with words of one's own, for programs that look at their command line first. The first word is passed
+    /// over, as the name of a program is.
+    pub async fn main_with(self, words: impl IntoIterator<Item = OsString>) -> ExitCode {
+        let mut words: Vec<OsString> = words.into_iter().collect();
         if let Some(program) = words.first_mut() {
             *program = self.name.clone().into();
         }

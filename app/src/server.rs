@@ -24,7 +24,7 @@ use crate::session::Session;
 pub(crate) use caller::Caller;
 pub(crate) use caller::set_cookie;
 pub(crate) use feed::{Feed, Happened};
-pub(crate) use limits::{Limits, PER_SECOND};
+pub(crate) use limits::{Limits, Open, PER_SECOND};
 pub(crate) use listen::Place;
 pub(crate) use metrics::Metrics;
 #[cfg(test)]

@@ -17,6 +17,8 @@ pub const REPORTER: &str = "reporter";
 
 /// The role that sets and lifts legal holds, and may see everything that is on record.
 pub const AUDITOR: &str = "auditor";
+/// The role of a service that proposes calls on behalf of any person, say of whoever is signed in to it.
+pub const DELEGATE: &str = "delegate";
 /// The role that changes actors and their keys.
 pub const ADMIN: &str = "admin";
 

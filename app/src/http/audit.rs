@@ -35,6 +35,8 @@ pub(super) async fn log(
     Asked(paging): Asked<Paging>,
 ) -> Result<Json<Page<Value>>, Problem> {
     match which.call {
+        // Of a call that is only audited there is nothing but its entries.
+        Some(_) if sight::sees_log(&caller.actor) => {}
         Some(call) => drop(visible(&shared, &caller, call).await?),
         None => may_read(&caller)?,
     }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 
-use crate::http::extract::{Asked, Body, Id, Paging, wait};
+use crate::http::extract::{Asked, Body, Id, Paging, Patience};
 use crate::http::idempotency::{Begun, Key, Once};
 use crate::http::problem::Problem;
 use crate::http::tools::settled;
@@ -126,7 +126,7 @@ pub(super) async fn get(
     headers: HeaderMap,
 ) -> Result<Json<Call>, Problem> {
     let mut call = visible(&shared, &caller, id).await?;
-    if let Some(patience) = wait(&headers) {
+    if let Some(patience) = Patience::of(&caller.actor.id, &headers) {
         settled(&shared, &call, Some(patience)).await?;
         call = visible(&shared, &caller, id).await?;
     }

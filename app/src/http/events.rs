@@ -10,32 +10,50 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::sse::{Event, KeepAlive, KeepAliveStream, Sse};
 use futures_core::Stream;
+use serde::Deserialize;
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
+use utoipa::IntoParams;
 
 use crate::http::Refused;
+use crate::http::extract::Asked;
 use crate::http::problem::Problem;
 use crate::server::{Caller, Happened, Shared, feed};
 
 /// How often a stream that is quiet says that it lives, and looks whether its credential still counts.
-const QUIET: Duration = Duration::from_secs(15);
+pub(super) const QUIET: Duration = Duration::from_secs(15);
 /// How many events wait for a client that reads slowly.
 const WAITING: usize = 16;
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct After {
+    /// The same as `Last-Event-ID`, which counts more.
+    after: Option<u64>,
+}
 
 /// What happens to calls that the caller may see; for auditors, operators and admins all that is put on record.
 ///
 /// The id of an event is the number of its entry in the audit log. `Last-Event-ID` (or `?after=`) goes on after it
 /// and misses nothing; without it, the stream begins with what comes next.
-#[utoipa::path(get, path = "/v1/events", params(("Last-Event-ID" = Option<u64>, Header)),
+#[utoipa::path(get, path = "/v1/events", params(("Last-Event-ID" = Option<u64>, Header), After),
     responses((status = 200, body = String, content_type = "text/event-stream"), Refused),
     security(("key" = []), ("session" = [])), tag = "events")]
 pub(super) async fn events(
     State(shared): State<Shared>,
     caller: Caller,
+    Asked(asked): Asked<After>,
     headers: HeaderMap,
 ) -> Result<Streamed, Problem> {
-    let from = last_seen(&headers)?;
+    // A browser that comes back says both: what it began with, and where it was.
+    let from = last_seen(&headers)?.or(asked.after);
+    let engine = shared.engine();
+    if let Some(from) = from
+        && from >= engine.store().head(engine.tenant()).await?.size()
+    {
+        return Err(Problem::malformed("there is no event of this number yet"));
+    }
     stream(&shared, caller, from, |it| {
         Event::default()
             .id(it.seq.to_string())
@@ -73,6 +91,7 @@ pub(crate) fn stream(
         last,
         tell,
         show,
+        stopping: shared.stopping(),
     };
     tokio::spawn(async move {
         let _open = open;
@@ -113,11 +132,11 @@ struct Teller<S> {
     last: Option<u64>,
     tell: mpsc::Sender<Result<Event, Infallible>>,
     show: S,
+    stopping: watch::Receiver<bool>,
 }
 
 impl<S: Fn(&Happened) -> Event> Teller<S> {
     async fn run(mut self, mut listening: broadcast::Receiver<Arc<Happened>>) -> Result<(), Problem> {
-        let mut stopping = self.shared.stopping();
         if self.last.is_none() {
             // Of what was before, nothing; of what comes, nothing is missed.
             let engine = self.shared.engine();
@@ -130,7 +149,7 @@ impl<S: Fn(&Happened) -> Event> Teller<S> {
                 heard = listening.recv() => Some(heard),
                 () = tokio::time::sleep(QUIET) => None,
                 () = self.tell.closed() => return Ok(()),
-                _ = stopping.wait_for(|it| *it) => return Ok(()),
+                _ = self.stopping.wait_for(|it| *it) => return Ok(()),
             };
             let goes_on = match heard {
                 Some(Ok(happened)) => self.pass(&happened).await?,
@@ -166,13 +185,20 @@ impl<S: Fn(&Happened) -> Event> Teller<S> {
             return Ok(true);
         }
         self.last = Some(happened.seq);
-        if happened.changes_who_may() && !self.still_counts().await? {
+        // That a key is revoked or a role taken is an event. That its time is over is none.
+        let over = self.shared.engine().now() >= self.caller.credential.expires_at;
+        if over || (happened.changes_who_may() && !self.still_counts().await?) {
             return Ok(false);
         }
         if !happened.is_for(&self.caller.actor) {
             return Ok(true);
         }
-        Ok(self.tell.send(Ok((self.show)(happened))).await.is_ok())
+        // A client that does not read must not keep the server from stopping.
+        let room = tokio::select! {
+            room = self.tell.reserve() => room,
+            _ = self.stopping.wait_for(|it| *it) => return Ok(false),
+        };
+        Ok(room.map(|it| it.send(Ok((self.show)(happened)))).is_ok())
     }
 
     /// Looks the actor up anew. False if the credential counts no more.

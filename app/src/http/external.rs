@@ -1,7 +1,7 @@
 //! Results that outside systems report with a call's one-time token.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use countersign::core::requirement::Ask;
@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use crate::http::extract::{Body, wait};
+use crate::http::extract::{Body, Id, Patience};
 use crate::http::problem::Problem;
 use crate::http::requirements::report as reported;
 use crate::http::tools::settled;
@@ -34,7 +34,7 @@ pub(super) struct Report {
     responses((status = 200, body = Answer), (status = 202, body = Answer), Refused, NotDone), tag = "external")]
 pub(super) async fn report(
     State(shared): State<Shared>,
-    Path(place): Path<String>,
+    Id(place): Id<String>,
     headers: HeaderMap,
     Body(report): Body<Report>,
 ) -> Result<Response, Problem> {
@@ -59,6 +59,7 @@ pub(super) async fn report(
         (Said::Accepted | Said::Repeated, Some(call)) => call,
         (Said::Accepted | Said::Repeated, None) => return Err(missing()),
     };
-    let (status, answer) = settled(&shared, &call, wait(&headers)).await?.with_status();
+    let patience = Patience::of(call.requester(), &headers);
+    let (status, answer) = settled(&shared, &call, patience).await?.with_status();
     Ok((status, Json(answer)).into_response())
 }

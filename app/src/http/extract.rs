@@ -3,35 +3,66 @@
 use std::str::FromStr;
 use std::time::Duration;
 
-use axum::extract::rejection::{JsonRejection, QueryRejection};
-use axum::extract::{FromRequest, FromRequestParts, Json, Path, Query, Request};
+use axum::body::Bytes;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, StatusCode, header};
+use countersign::ActorId;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde_json::error::Category;
 use utoipa::IntoParams;
 
 use crate::http::problem::Problem;
+use crate::http::unique::Unique;
 
-/// A JSON body.
+/// How long a body may take to arrive, once its head is there.
+const ARRIVAL: Duration = Duration::from_secs(10);
+
+/// A JSON body. What says one thing twice is refused: which of the two was meant, nobody knows.
 pub(super) struct Body<T>(pub(super) T);
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        match Json::<T>::from_request(request, state).await {
-            Ok(Json(body)) => Ok(Self(body)),
-            Err(JsonRejection::JsonDataError(error)) => Err(Problem::invalid(error.body_text())),
-            Err(JsonRejection::MissingJsonContentType(error)) => Err(Problem::new(
-                StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                "not_json",
-                error.body_text(),
-            )),
-            Err(error) if error.status() == StatusCode::PAYLOAD_TOO_LARGE => Err(too_large()),
-            Err(error) => Err(Problem::malformed(error.body_text())),
+        if !is_json(request.headers()) {
+            let what = "the body is JSON: send `Content-Type: application/json`";
+            return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not_json", what));
         }
+        let length = request.headers().get(header::CONTENT_LENGTH);
+        let length = length.and_then(|it| it.to_str().ok()?.parse::<usize>().ok());
+        if length.is_some_and(|it| it > crate::server::BODY) {
+            return Err(too_large());
+        }
+        let bytes = match tokio::time::timeout(ARRIVAL, Bytes::from_request(request, state)).await {
+            Ok(Ok(bytes)) => bytes,
+            Ok(Err(error)) if error.status() == StatusCode::PAYLOAD_TOO_LARGE => return Err(too_large()),
+            Ok(Err(error)) => return Err(Problem::malformed(error.body_text())),
+            Err(_) => return Err(Problem::body_too_slow()),
+        };
+        let read = serde_json::from_slice::<Unique>(&bytes).and_then(|_| serde_json::from_slice(&bytes));
+        // A list of values is no object, whatever serde makes of it.
+        if read.is_ok() && bytes.trim_ascii_start().first() != Some(&b'{') {
+            return Err(Problem::invalid("the body is no JSON object"));
+        }
+        read.map(Self).map_err(|error| match error.classify() {
+            Category::Data => Problem::invalid(error.to_string()),
+            Category::Syntax | Category::Eof | Category::Io => {
+                Problem::malformed(format!("the body is no JSON: {error}"))
+            }
+        })
     }
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|it| it.to_str().ok());
+    let kind = kind
+        .and_then(|it| it.split(';').next())
+        .unwrap_or_default()
+        .trim();
+    kind.eq_ignore_ascii_case("application/json")
 }
 
 /// What is said of a body that is larger than [`crate::server::BODY`].
@@ -98,9 +129,28 @@ impl Paging {
     }
 }
 
+/// How long somebody waits for an answer that is not there yet.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Patience<'a> {
+    pub(crate) of: &'a ActorId,
+    pub(crate) lasts: Duration,
+}
+
+impl<'a> Patience<'a> {
+    /// What the headers say.
+    pub(super) fn of(of: &'a ActorId, headers: &HeaderMap) -> Option<Self> {
+        wait(headers).map(|lasts| Self { of, lasts })
+    }
+
+    /// So long, whatever anybody prefers.
+    pub(crate) const fn new(of: &'a ActorId, lasts: Duration) -> Self {
+        Self { of, lasts }
+    }
+}
+
 /// How long to wait for an answer that is not there yet: `Prefer: wait=SECONDS` (RFC 7240), 30 at most; what cannot
 /// be read is no preference.
-pub(super) fn wait(headers: &HeaderMap) -> Option<Duration> {
+fn wait(headers: &HeaderMap) -> Option<Duration> {
     let lines = headers.get_all("prefer").iter().filter_map(|it| it.to_str().ok());
     let mut wishes = lines.flat_map(|it| it.split([',', ';'])).map(str::trim);
     let seconds: u64 = wishes.find_map(|it| it.strip_prefix("wait=")?.trim_matches('"').parse().ok())?;

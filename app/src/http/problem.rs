@@ -93,6 +93,12 @@ impl Problem {
         }
     }
 
+    /// A body that does not come to an end.
+    pub(crate) fn body_too_slow() -> Self {
+        let detail = "the body did not arrive in time; nothing was done";
+        Self::new(StatusCode::REQUEST_TIMEOUT, "body_too_slow", detail)
+    }
+
     pub(crate) fn too_slow() -> Self {
         let detail = "this took too long; look whether it was done before you send it again";
         Self {

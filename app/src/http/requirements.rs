@@ -15,7 +15,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::IntoParams;
 
-use crate::http::extract::{Asked, Body, Id, Paging, wait};
+use crate::http::extract::{Asked, Body, Id, Paging, Patience};
 use crate::http::idempotency::{Begun, Key, Once};
 use crate::http::problem::Problem;
 use crate::http::tools::settled;
@@ -98,7 +98,14 @@ pub(super) async fn decide(
     }
     let proposes = matches!(said, Decision::Fill { .. } | Decision::Amend { .. });
     let decision = decision(id, said)?.by(&caller.identity);
-    let answer = decided(&shared, &caller, decision, proposes, wait(&headers)).await;
+    let answer = decided(
+        &shared,
+        &caller,
+        decision,
+        proposes,
+        Patience::of(&caller.actor.id, &headers),
+    )
+    .await;
     once.end(true, answer.map(Answer::with_status)).await
 }
 
@@ -108,7 +115,7 @@ pub(crate) async fn decided(
     caller: &Caller,
     decision: CoreDecision,
     proposes: bool,
-    patience: Option<Duration>,
+    patience: Option<Patience<'_>>,
 ) -> Result<Answer, Problem> {
     let id = decision.requirement();
     let decided = shared.engine().desk().decide(decision).await?;
@@ -126,7 +133,8 @@ pub(crate) async fn decided(
         (Said::Refused(refusal), Some(_)) => return Err(refusal.into()),
         (Said::Accepted | Said::Repeated, Some(call)) => call,
     };
-    let answer = settled(shared, &call, patience.or(proposes.then_some(JUDGED))).await?;
+    let judged = proposes.then(|| Patience::new(&caller.actor.id, JUDGED));
+    let answer = settled(shared, &call, patience.or(judged)).await?;
     let still =
         matches!(&answer, Answer::Waiting { requirements, .. } if requirements.iter().any(|it| it.id == id));
     if proposes && still {

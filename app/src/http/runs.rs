@@ -4,10 +4,11 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::sse::Event;
 use axum::response::{IntoResponse, Response};
+use countersign::core::actor::OPERATOR;
 use countersign::store::{RunFilter, RunRow};
 use countersign::{Decision as CoreDecision, RunId};
 use countersign_agent::{EventKind, RunEvent, Running};
@@ -16,14 +17,14 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use utoipa::ToSchema;
 
-use crate::http::events::{Streamed, last_seen, streamed};
-use crate::http::extract::{Asked, Body, Id, Paging, wait};
+use crate::http::events::{QUIET, Streamed, last_seen, streamed};
+use crate::http::extract::{Asked, Body, Id, Paging, Patience};
 use crate::http::idempotency::{Begun, Key, Once};
 use crate::http::problem::Problem;
 use crate::http::requirements::decision;
 use crate::http::wire::{Agent, Call, Cancel, Decision, Input, Page, Requirement, Run, RunState};
 use crate::http::{NotDone, Refused};
-use crate::server::{Caller, Shared};
+use crate::server::{Caller, Open, Shared};
 use crate::{runs, sight};
 
 /// How long a run is waited for, unless `Prefer: wait` says otherwise. It goes on after that.
@@ -55,7 +56,7 @@ pub(super) async fn agents(State(shared): State<Shared>, _caller: Caller) -> Jso
 pub(super) async fn begin(
     State(shared): State<Shared>,
     caller: Caller,
-    Path(name): Path<String>,
+    Id(name): Id<String>,
     headers: HeaderMap,
     Body(input): Body<Input>,
 ) -> Result<Response, Problem> {
@@ -66,6 +67,10 @@ pub(super) async fn begin(
     }
     let asked = json!({"agent": name, "input": input.input, "session": input.session});
     let mut once = Once::new(&shared, &caller, &headers, &asked)?;
+    // Room first: a run that has begun is not taken back.
+    let streams = wants_stream(&headers)
+        .then(|| shared.limits().stream(&caller.actor.id))
+        .transpose()?;
     if let Begun::Answered(answer) = once.begin(false).await? {
         return Ok(answer);
     }
@@ -73,25 +78,39 @@ pub(super) async fn begin(
     if let Some(session) = &input.session {
         builder = builder.session(session.as_str());
     }
-    let running = builder.stream()?;
-    if wants_stream(&headers) {
+    let running = match builder.stream() {
+        Ok(running) => running,
+        Err(error) => return once.end::<RunState>(false, Err(error.into())).await,
+    };
+    if let Some(open) = streams {
         // What is streamed cannot be kept: a repeat is told to look for the run.
-        return Ok(stream(&shared, &caller, running)?.into_response());
+        return Ok(stream(shared, caller, running, open).into_response());
     }
-    let state = waited(&shared, running, wait(&headers)).await;
+    let state = waited(&shared, running, patience(&caller, &headers)).await;
     once.end(false, state).await
 }
 
-/// Waits for a run as long as somebody wants, and says how it stands.
+fn patience<'a>(caller: &'a Caller, headers: &HeaderMap) -> Patience<'a> {
+    let of = &caller.actor.id;
+    Patience::of(of, headers).unwrap_or(Patience::new(of, PATIENCE))
+}
+
+/// Waits for a run as long as somebody wants and there is room, and says how it stands.
 async fn waited(
     shared: &Shared,
     running: Running,
-    patience: Option<Duration>,
+    patience: Patience<'_>,
 ) -> Result<(StatusCode, RunState), Problem> {
     let id = running.id();
     let mut stopping = shared.stopping();
+    let room = shared.limits().stream(patience.of);
+    let lasts = if room.is_ok() {
+        patience.lasts
+    } else {
+        Duration::ZERO
+    };
     tokio::select! {
-        ended = tokio::time::timeout(patience.unwrap_or(PATIENCE), running.run()) => {
+        ended = tokio::time::timeout(lasts, running.run()) => {
             if let Ok(ended) = ended {
                 ended?;
             }
@@ -117,28 +136,45 @@ fn wants_stream(headers: &HeaderMap) -> bool {
 }
 
 /// The events of a run as it happens. Whoever goes away loses nothing: they are stored, but for the deltas.
-fn stream(shared: &Shared, caller: &Caller, mut running: Running) -> Result<Streamed, Problem> {
-    let open = shared.limits().stream(&caller.actor.id)?;
+fn stream(shared: Shared, caller: Caller, mut running: Running, open: Open) -> Streamed {
     let (tell, told) = mpsc::channel(WAITING);
     let id = running.id();
     tokio::spawn(async move {
         let _open = open;
+        let mut stopping = shared.stopping();
         let first = Event::default().event("run").data(json!({"run": id}).to_string());
-        let mut listens = tell.send(Ok(first)).await.is_ok();
-        while let Some(event) = running.next().await {
-            // Nobody listens any more: the run is led to its end all the same.
-            listens = listens && tell.send(Ok(shown(&event))).await.is_ok();
+        // None when nobody listens any more, or nobody who may: the run is led to its end all the same.
+        let mut tell = tell.send(Ok(first)).await.is_ok().then_some(tell);
+        loop {
+            let event = tokio::select! {
+                event = running.next() => event,
+                _ = stopping.wait_for(|it| *it), if tell.is_some() => {
+                    tell = None;
+                    continue;
+                }
+            };
+            let Some(event) = event else { break };
+            let Some(listener) = &tell else { continue };
+            let may = is_delta(&event) || matches!(caller.again(&shared).await, Ok(Some(_)));
+            if !may || listener.send(Ok(shown(&event))).await.is_err() {
+                tell = None;
+            }
         }
         if let Err(error) = running.run().await {
             tracing::warn!(%error, run = %id, "a run could not be led");
             let problem = Problem::from(error);
             let what = json!({"code": problem.code(), "detail": problem.detail()});
-            let _ = tell
-                .send(Ok(Event::default().event("problem").data(what.to_string())))
-                .await;
+            if let Some(listener) = tell {
+                let event = Event::default().event("problem").data(what.to_string());
+                let _ = listener.send(Ok(event)).await;
+            }
         }
     });
-    Ok(streamed(told))
+    streamed(told)
+}
+
+const fn is_delta(event: &RunEvent) -> bool {
+    matches!(event.kind, EventKind::ContentDelta { .. })
 }
 
 fn shown(event: &RunEvent) -> Event {
@@ -146,9 +182,10 @@ fn shown(event: &RunEvent) -> Event {
     let name = value["event"].as_str().unwrap_or("event").to_owned();
     let shown = Event::default().event(name).data(value.to_string());
     // A delta bears the number of the message that will have it: who goes on after it would miss the message.
-    match &event.kind {
-        EventKind::ContentDelta { .. } => shown,
-        _ => shown.id(event.number.to_string()),
+    if is_delta(event) {
+        shown
+    } else {
+        shown.id(event.number.to_string())
     }
 }
 
@@ -255,7 +292,10 @@ pub(super) async fn events(
         loop {
             // Begun before the look: what is committed in between is not missed.
             let mut changes = engine.changes();
-            let Ok(row) = visible(&shared, &caller, id).await else {
+            let Ok(Some(again)) = caller.again(&shared).await else {
+                return;
+            };
+            let Ok(row) = visible(&shared, &again, id).await else {
                 return;
             };
             let Ok(found) = engine.store().run_events(engine.tenant(), id, from, 500).await else {
@@ -276,6 +316,7 @@ pub(super) async fn events(
             if found.is_empty() {
                 tokio::select! {
                     () = changes.next() => {}
+                    () = tokio::time::sleep(QUIET) => {}
                     () = tell.closed() => return,
                     _ = stopping.wait_for(|it| *it) => return,
                 }
@@ -314,7 +355,12 @@ pub(super) async fn resume(
     headers: HeaderMap,
     Body(body): Body<Decisions>,
 ) -> Result<Response, Problem> {
-    visible(&shared, &caller, id).await?;
+    let row = visible(&shared, &caller, id).await?;
+    if row.requester != caller.actor.id && !caller.actor.has_role(OPERATOR) {
+        return Err(Problem::forbidden(
+            "only its requester or an operator goes on with a run",
+        ));
+    }
     let asked = json!({"continue": id, "decisions": body.decisions});
     let mut once = Once::new(&shared, &caller, &headers, &asked)?;
     let mut decisions: Vec<CoreDecision> = Vec::new();
@@ -333,8 +379,14 @@ pub(super) async fn resume(
     let agent = agent
         .map_err(|_| Problem::conflict("no_agent", "this server does not have the agent of this run"))?;
     let running = agent.continue_run(id, decisions).by(&caller.identity).stream();
-    let patience = wait(&headers).unwrap_or(PATIENCE);
-    if let Ok(run) = tokio::time::timeout(patience, running.run()).await
+    let patience = patience(&caller, &headers);
+    let room = shared.limits().stream(patience.of);
+    let lasts = if room.is_ok() {
+        patience.lasts
+    } else {
+        Duration::ZERO
+    };
+    if let Ok(run) = tokio::time::timeout(lasts, running.run()).await
         && let Some((_, refusal)) = run?.refusals().first()
     {
         return Err(refusal.clone().into());

@@ -1,26 +1,23 @@
 //! Tools, and calls of them.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
-use countersign::core::actor::Kind;
+use countersign::core::actor::{DELEGATE, Kind};
 use countersign::schema::Dialect;
 use countersign::{CallId, Called, Identity, Tier};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::IntoParams;
 
-use crate::http::extract::{Asked, Body, wait};
+use crate::http::extract::{Asked, Body, Id, Patience};
 use crate::http::idempotency::{Begun, Key, Once};
 use crate::http::problem::Problem;
 use crate::http::wire::{Answer, Page, Proposal, Tool};
 use crate::http::{NotDone, Refused};
 use crate::server::{Caller, Shared};
 use crate::tools::tier_name;
-
-/// Whoever has it proposes calls on behalf of any person.
-pub(crate) const DELEGATE: &str = "delegate";
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -87,7 +84,7 @@ fn tool(shared: &Shared, entry: &countersign::registry::Entry) -> Tool {
 pub(super) async fn propose(
     State(shared): State<Shared>,
     caller: Caller,
-    Path(name): Path<String>,
+    Id(name): Id<String>,
     headers: HeaderMap,
     Body(proposal): Body<Proposal>,
 ) -> Result<Response, Problem> {
@@ -107,10 +104,9 @@ pub(super) async fn propose(
         &shared,
         &name,
         &proposal,
-        &requester,
-        agent.as_ref(),
+        (&requester, agent.as_ref()),
         id,
-        wait(&headers),
+        Patience::of(&caller.actor.id, &headers),
     )
     .await;
     once.end(stored, answer.map(Answer::with_status)).await
@@ -120,10 +116,9 @@ async fn called(
     shared: &Shared,
     name: &str,
     proposal: &Proposal,
-    requester: &Identity,
-    agent: Option<&Identity>,
+    (requester, agent): (&Identity, Option<&Identity>),
     id: CallId,
-    patience: Option<std::time::Duration>,
+    patience: Option<Patience<'_>>,
 ) -> Result<Answer, Problem> {
     let engine = shared.engine();
     let arguments = proposal.arguments.as_ref().map_or("{}", |it| it.get());
@@ -153,16 +148,20 @@ async fn called(
 pub(super) async fn settled(
     shared: &Shared,
     call: &countersign::Call,
-    patience: Option<std::time::Duration>,
+    patience: Option<Patience<'_>>,
 ) -> Result<Answer, Problem> {
     let now = Answer::of(call, shared.session().is_stale(call));
     let (Answer::Running { .. }, Some(patience)) = (&now, patience) else {
         return Ok(now);
     };
+    // Whoever waits holds a connection. Where there is no room for one more, a preference is no promise.
+    let Ok(_room) = shared.limits().stream(patience.of) else {
+        return Ok(now);
+    };
     let engine = shared.engine();
     let mut stopping = shared.stopping();
     let settled = tokio::select! {
-        settled = tokio::time::timeout(patience, engine.wait_until_settled(*call.id())) => settled,
+        settled = tokio::time::timeout(patience.lasts, engine.wait_until_settled(*call.id())) => settled,
         _ = stopping.wait_for(|it| *it) => return Ok(now),
     };
     match settled {
@@ -177,8 +176,8 @@ pub(super) async fn settled(
     }
 }
 
-/// On whose behalf, and through which agent. People speak for themselves; programs for the person who owns them, and
-/// those with the role [`DELEGATE`] for any person.
+/// On whose behalf, and through which agent. People speak for themselves, agents for the person who owns them, services
+/// with the role [`DELEGATE`] for any person.
 async fn behind(
     shared: &Shared,
     caller: &Caller,
@@ -198,7 +197,7 @@ async fn behind(
     let allowed = !caller.actor.is_person() && (owner == Some(person) || caller.actor.has_role(DELEGATE));
     if !allowed || !is_person {
         return Err(Problem::forbidden(
-            "an agent or service acts on behalf of the person who owns it, or of any person with the role `delegate`",
+            "an agent acts on behalf of the person who owns it, a service with the role `delegate` on behalf of any person",
         ));
     }
     let auth = format!("on-behalf, by {} ({})", caller.actor.id, caller.identity.auth());

@@ -66,7 +66,7 @@ pub(crate) struct Proposal {
     /// The conversation that a new run belongs to.
     #[schema(value_type = Option<String>, max_length = 128)]
     pub(crate) session: Option<SessionId>,
-    /// For agents and services: the person who asks. Only their owner, unless they have the role `delegate`.
+    /// For programs: the person who asks. For agents their owner, for services with the role `delegate` any person.
     #[schema(value_type = Option<String>)]
     pub(crate) on_behalf_of: Option<ActorId>,
 }

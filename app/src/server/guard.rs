@@ -30,10 +30,7 @@ pub(crate) async fn guard(State(shared): State<Shared>, mut request: Request, ne
     let mut answer = if is_cross_site(&method, request.headers()) {
         Problem::cross_site().into_response()
     } else {
-        match tokio::time::timeout(LIMIT, next.run(request)).await {
-            Ok(answer) => answer,
-            Err(_) => Problem::too_slow().into_response(),
-        }
+        answered(&method, next.run(request)).await
     };
     let place = route.as_ref().map_or("none", MatchedPath::as_str);
     shared
@@ -66,6 +63,18 @@ pub(crate) async fn guard(State(shared): State<Shared>, mut request: Request, ne
         .entry(header::CACHE_CONTROL)
         .or_insert(HeaderValue::from_static("no-store"));
     answer
+}
+
+/// What a handler answers, or that it took too long. What changes something is begun and ended, also when the client
+/// goes away in between: dropped half-way, a tool that runs in place would stop wherever it is.
+async fn answered(method: &Method, handler: impl Future<Output = Response> + Send + 'static) -> Response {
+    let answer = if method.is_safe() {
+        tokio::time::timeout(LIMIT, handler).await
+    } else {
+        let task = tokio::time::timeout(LIMIT, tokio::spawn(handler)).await;
+        task.map(|ended| ended.unwrap_or_else(|error| Problem::internal(&error).into_response()))
+    };
+    answer.unwrap_or_else(|_| Problem::too_slow().into_response())
 }
 
 /// The id that a client gave, if it is a plain one, or a new one.

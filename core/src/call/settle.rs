@@ -30,7 +30,14 @@ impl Call {
         if self.was_decided(on, &who, what) {
             return self.repeated();
         }
-        let found = self.locate_report(on, by, now).and_then(|()| self.may_report(by));
+        // Whoever brings no token that counts learns nothing of the call. Of an actor it is known who they are.
+        let brought = match by {
+            Reporter::Token(_) => self.may_report(by),
+            Reporter::Actor(_) => Ok(()),
+        };
+        let found = brought
+            .and_then(|()| self.locate_report(on, by, now))
+            .and_then(|()| self.may_report(by));
         if let Err(refusal) = found {
             return self.refused(refusal, note);
         }
@@ -114,23 +121,20 @@ impl Call {
 
     fn may_report(&self, by: &Reporter) -> Result<(), Refusal> {
         match by {
-            // Every token is compared, so that the time says nothing about which one came close.
-            Reporter::Token(token) => {
-                if self
-                    .tokens
-                    .iter()
-                    .fold(false, |found, it| found | it.equals_in_constant_time(token))
-                {
-                    Ok(())
-                } else {
-                    Err(refusal(
-                        Code::NotAllowed,
-                        "this token was not issued for this call, or no longer counts",
-                    ))
-                }
-            }
+            Reporter::Token(token) if self.knows_token(token) => Ok(()),
+            Reporter::Token(_) => Err(refusal(
+                Code::NotAllowed,
+                "this token was not issued for this call, or no longer counts",
+            )),
             Reporter::Actor(actor) => may_report_as(actor),
         }
+    }
+
+    /// Whether a token of this digest was issued for this call and still counts. Every one is compared, so that the
+    /// time says nothing about which came close.
+    pub fn knows_token(&self, token: &Digest) -> bool {
+        let tokens = self.tokens.iter();
+        tokens.fold(false, |found, it| found | it.equals_in_constant_time(token))
     }
 
     pub(super) fn token_issued(mut self, by: &Actor, token: Digest) -> Step {

@@ -105,10 +105,16 @@ pub(super) fn event(
             report: checked_report(descriptor, report)?,
         },
         Verdict::ReportWithToken(report, token) => {
-            let report = checked_report(descriptor, report)?;
+            let token = token_hash(token);
+            // Whoever has no token is told that, and not what a result would have to be. A repeat has one no more.
+            let report = match report {
+                _ if call.knows_token(&token) => checked_report(descriptor, report)?,
+                Ok(result) => canonical(result).map_err(|refusal| refusal.message),
+                Err(error) => Err(error.clone()),
+            };
             Event::Reported {
                 on,
-                by: Reporter::Token(token_hash(token)),
+                by: Reporter::Token(token),
                 report,
             }
         }

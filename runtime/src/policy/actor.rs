@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use countersign_core::actor::{Kind, REPORTER};
+use countersign_core::actor::{DELEGATE, Kind, REPORTER};
 use countersign_core::id::{ActorId, Role};
 use serde::{Deserialize, Serialize};
 
@@ -75,9 +75,11 @@ impl ActorEntry {
                 }
             }
             Kind::Service => {
-                if let Some(role) = self.roles.iter().find(|it| it.as_str() != REPORTER) {
+                let mut roles = self.roles.iter();
+                if let Some(role) = roles.find(|it| ![REPORTER, DELEGATE].contains(&it.as_str())) {
                     errors.push(format!(
-                        "actor `{id}` is a service; it may have the role `{REPORTER}`, and only a person can have `{role}`"
+                        "actor `{id}` is a service; it may have the roles `{REPORTER}` and `{DELEGATE}`, and only a \
+                         person can have `{role}`"
                     ));
                 }
             }

@@ -1,0 +1,15 @@
+//! The HTTP API from the outside: a real server in a process of its own, a real store, plain sockets.
+
+mod attacks;
+mod house;
+mod matrix;
+mod once;
+mod process;
+mod roles;
+mod served;
+mod sites;
+mod sizes;
+mod slow;
+mod streams;
+mod things;
+mod visit;
