@@ -35,6 +35,12 @@ impl Line {
         Self(escaped(&text.to_string(), Edges::Marked, false))
     }
 
+    /// A path into a value, which may be broken before each of its steps.
+    pub(crate) fn path(path: &str) -> Self {
+        let html = escaped(path, Edges::Marked, false);
+        Self(html.replace('.', "<wbr>.").replace('[', "<wbr>["))
+    }
+
     /// Words of ours around foreign ones that [`crate::text::shown`] has escaped already: what it wrote out is marked.
     pub(crate) fn told(text: impl fmt::Display) -> Self {
         let text = text.to_string();
