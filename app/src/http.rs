@@ -25,8 +25,9 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
+use serde_json::{Value, json};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
-use utoipa::openapi::{Components, InfoBuilder, OpenApi, OpenApiBuilder};
+use utoipa::openapi::{Components, InfoBuilder, OpenApiBuilder};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -84,7 +85,7 @@ fn described() -> OpenApiRouter<Shared> {
 }
 
 /// The document, after `OpenAPI` 3.1.
-pub(crate) fn openapi() -> OpenApi {
+pub(crate) fn openapi() -> Value {
     let mut document = described().into_openapi();
     let components = document.components.get_or_insert_with(Components::new);
     let key = HttpBuilder::new()
@@ -93,7 +94,32 @@ pub(crate) fn openapi() -> OpenApi {
     components.add_security_scheme("key", SecurityScheme::Http(key.build()));
     let cookie = ApiKeyValue::with_description(crate::server::COOKIE, "A console session");
     components.add_security_scheme("session", SecurityScheme::ApiKey(ApiKey::Cookie(cookie)));
+    let mut document = serde_json::to_value(document).unwrap_or_default();
+    let mut problem = Value::Null;
+    let paths = document["paths"].as_object_mut().into_iter().flatten();
+    for operation in paths
+        .filter_map(|(_, it)| it.as_object_mut())
+        .flatten()
+        .map(|(_, it)| it)
+    {
+        name(operation);
+        let answers = operation["responses"].as_object_mut().into_iter().flatten();
+        for content in answers.filter_map(|(_, it)| it["content"].as_object_mut()) {
+            if let Some(it) = content.get_mut("application/problem+json") {
+                let shared = json!({"$ref": "#/components/schemas/Problem"});
+                problem = std::mem::replace(&mut it["schema"], shared);
+            }
+        }
+    }
+    document["components"]["schemas"]["Problem"] = problem;
     document
+}
+
+/// Names an operation so that no other has its name: what it is about, and what it does.
+fn name(operation: &mut Value) {
+    if let (Some(about), Some(does)) = (operation["tags"][0].as_str(), operation["operationId"].as_str()) {
+        operation["operationId"] = format!("{about}_{does}").into();
+    }
 }
 
 /// The API.
@@ -102,7 +128,7 @@ pub(crate) fn router() -> Router<Shared> {
     router.route("/openapi.json", get(document))
 }
 
-async fn document() -> Json<OpenApi> {
+async fn document() -> Json<Value> {
     Json(openapi())
 }
 

@@ -251,3 +251,42 @@ fn lists_show_nothing_of_others() {
     assert_eq!(served.get("mallory", "/v1/approvals/count")["waiting"], 0);
     assert!(served.get("bob", "/v1/approvals/count")["waiting"].as_u64() >= Some(1));
 }
+
+/// The document is in the repository, so that a change of it is seen. `COUNTERSIGN_BLESS=1` writes it anew.
+#[test]
+fn the_document_is_the_one_that_is_committed() {
+    let house = House::new();
+    let served = house.serve(&[]);
+    let document = served.visit("GET", "/openapi.json").send().json();
+    let mut text = serde_json::to_string_pretty(&document).unwrap();
+    text.push('\n');
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/openapi.json");
+    if std::env::var_os("COUNTERSIGN_BLESS").is_some() {
+        std::fs::write(&path, &text).unwrap();
+    }
+    let committed = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        committed == text,
+        "docs/openapi.json is another; write it with COUNTERSIGN_BLESS=1 and read the difference"
+    );
+    // Every operation has a name of its own, says what may go wrong, and which bodies it answers.
+    let mut names = BTreeSet::new();
+    assert!(
+        document["openapi"]
+            .as_str()
+            .is_some_and(|it| it.starts_with("3.1"))
+    );
+    for (path, operations) in document["paths"].as_object().unwrap() {
+        for (method, operation) in operations.as_object().unwrap() {
+            assert!(
+                names.insert(operation["operationId"].as_str().unwrap().to_owned()),
+                "{method} {path}"
+            );
+            for (status, answer) in operation["responses"].as_object().unwrap() {
+                let problem = &answer["content"]["application/problem+json"];
+                let failed = status.starts_with('4') || (status.starts_with('5') && path.starts_with("/v1"));
+                assert_eq!(problem.is_object(), failed, "{method} {path} {status}");
+            }
+        }
+    }
+}
