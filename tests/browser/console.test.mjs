@@ -257,6 +257,7 @@ story("remembered, taken back; keys; the audit log; signed out", async ({ server
     olivia.getByRole("link", { name: "Receipt" }).first().click(),
   ]);
   assert.match(download.suggestedFilename(), /^entry-\d+\.tlog-proof$/);
+  await alice.goto(server.url);
   await press(alice, "Sign out");
   await alice.getByRole("heading", { name: /^Sign in/ }).waitFor();
   await alice.goBack();
@@ -279,6 +280,42 @@ story("a conversation with an agent waits for people and goes on", async ({ serv
   await press(alice, "Send");
   await alice.getByText("Please reset the password").waitFor();
   assert.equal(await alice.locator(".says.me").count(), 2);
+});
+
+story("questions of a model are answered by choosing", async ({ server, meet }) => {
+  const alice = await meet("alice");
+  await alice.goto(`${server.url}/chat`);
+  await alice.getByLabel("What should be done?").fill("I need a replacement for my screen.");
+  await press(alice, "Send");
+  await alice.getByRole("link", { name: "ask_user: needs input" }).click();
+  await press(alice, "Send");
+  await alice.getByText("Please answer this one.").waitFor();
+  await alice.getByRole("radio", { name: /screen/ }).check();
+  assert.deepEqual(await violations(alice), []);
+  await picture(alice, "questions");
+  await press(alice, "Send");
+  await standing(alice, "Done");
+  await alice.getByRole("link", { name: "conversation" }).click();
+  await alice.getByRole("link", { name: "order_replacement: awaits a report" }).waitFor();
+});
+
+story("an agent that was asked by another waits where its run is looked at", async ({ server, meet }) => {
+  const alice = await meet("alice");
+  const bob = await meet("bob");
+  await alice.goto(`${server.url}/chat`);
+  await alice.getByLabel("What should be done?").fill("LAPTOP-7 was stolen, please wipe it.");
+  await press(alice, "Send");
+  const run = alice.url();
+  await alice.getByRole("link", { name: "wipe_device: to confirm" }).click();
+  await alice.getByText("helpdesk › technician").waitFor();
+  await press(alice, "Confirm");
+  await bob.getByRole("link", { name: /wipe_device.*through helpdesk › technician/ }).click();
+  await press(bob, "Approve");
+  await standing(bob, "Done");
+  // The conversation is not for whoever approves one of its calls.
+  assert.equal((await bob.goto(run)).status(), 404);
+  await alice.goto(run);
+  await standing(alice, "Done");
 });
 
 for (const [size, options] of Object.entries(sizes)) {

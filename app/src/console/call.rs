@@ -125,6 +125,8 @@ struct Sheet {
     reask: Option<String>,
     is_stale: bool,
     may_cancel: bool,
+    /// Whether anything stands beside it.
+    has_aside: bool,
     live: Live,
 }
 
@@ -517,6 +519,7 @@ async fn sheet(
                     | Phase::Approve { .. }
                     | Phase::Cleared { .. }
             ),
+        has_aside: call.deadline().is_some() || !requirements.is_empty(),
         live: seen.live(),
     })
 }

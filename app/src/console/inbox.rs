@@ -235,6 +235,6 @@ fn glance(requirement: &Requirement) -> Line {
         let more = if brief.len() < words.len() { "…" } else { "" };
         format!("{}: {brief}{more}", it.path)
     });
-    let more = if leaves.len() > 4 { "  …" } else { "" };
-    Line::of(format!("{}{more}", words.collect::<Vec<_>>().join("  ·  ")))
+    let more = if leaves.len() > 4 { " …" } else { "" };
+    Line::of(format!("{}{more}", words.collect::<Vec<_>>().join(" · ")))
 }

@@ -113,7 +113,7 @@ impl Leaf<'_> {
         let (words, kind) = words(self.value);
         let (value, more) = shortened(&words, extent);
         Row {
-            path: Line::of(&self.path),
+            path: Line::path(&self.path),
             value: Lines::of(value),
             kind,
             more,
@@ -211,7 +211,7 @@ mod tests {
         let view = View::of(value, &["b"], extent);
         view.rows
             .iter()
-            .map(|it| (it.path.to_string(), it.value.to_string()))
+            .map(|it| (it.path.to_string().replace("<wbr>", ""), it.value.to_string()))
             .collect()
     }
 

@@ -35,6 +35,12 @@ impl Line {
         Self(escaped(&text.to_string(), Edges::Marked, false))
     }
 
+    /// A path into a value, which may be broken before each of its steps.
+    pub(crate) fn path(path: &str) -> Self {
+        let html = escaped(path, Edges::Marked, false);
+        Self(html.replace('.', "<wbr>.").replace('[', "<wbr>["))
+    }
+
     /// Words of ours around foreign ones that [`crate::text::shown`] has escaped already: what it wrote out is marked.
     pub(crate) fn told(text: impl fmt::Display) -> Self {
         let text = text.to_string();
@@ -137,16 +143,20 @@ fn escaped(text: &str, edges: Edges, keeps_lines: bool) -> String {
     let last = text.trim_end_matches(' ').len();
     let mut marks = 0;
     let mut starts = true;
+    let mut after_space = false;
     for (at, it) in text.char_indices() {
         let combines = hidden::combines(it);
         marks = if combines { marks + 1 } else { 0 };
         let at_edge = edges == Edges::Marked && it == ' ' && (starts && at == 0 || at >= last);
+        // A browser shows many spaces as one, unless the element keeps them.
+        let doubled = !keeps_lines && it == ' ' && after_space;
+        after_space = it == ' ';
         let kept = keeps_lines && matches!(it, '\n' | '\t');
         let deceives = hidden::deceives(it) || combines && (starts || marks > MOST_MARKS);
         match it {
             _ if kept => html.push(it),
             _ if deceives => written_out(&mut html, it),
-            _ if at_edge => html.push_str("<span class=\"edge-space\" title=\"SPACE\">␣</span>"),
+            _ if at_edge || doubled => html.push_str("<span class=\"edge-space\" title=\"SPACE\">␣</span>"),
             '<' => html.push_str("&lt;"),
             '>' => html.push_str("&gt;"),
             '&' => html.push_str("&amp;"),
@@ -254,6 +264,8 @@ mod tests {
     fn spaces_at_the_edges_are_seen() {
         let space = "<span class=\"edge-space\" title=\"SPACE\">␣</span>";
         check(" a b ", &format!("{space}a b{space}"));
+        check("a  b", &format!("a {space}b"));
+        assert_eq!(Lines::of("a  b").to_string(), "a  b");
         assert!(!Line::of(" a").is_marked());
     }
 }
