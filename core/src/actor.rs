@@ -14,6 +14,8 @@ use crate::id::{ActorId, PoolName, Role};
 pub const OPERATOR: &str = "operator";
 /// The role that reports results of external execution.
 pub const REPORTER: &str = "reporter";
+/// The role of a service that proposes calls on behalf of any person. It decides nothing.
+pub const DELEGATE: &str = "delegate";
 
 /// The role that sets and lifts legal holds, and may see everything that is on record.
 pub const AUDITOR: &str = "auditor";

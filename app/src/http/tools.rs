@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
-use countersign::core::actor::Kind;
+use countersign::core::actor::{DELEGATE, Kind};
 use countersign::schema::Dialect;
 use countersign::{CallId, Called, Identity, Tier};
 use serde::Deserialize;
@@ -18,9 +18,6 @@ use crate::http::wire::{Answer, Page, Proposal, Tool};
 use crate::http::{NotDone, Refused};
 use crate::server::{Caller, Shared};
 use crate::tools::tier_name;
-
-/// Whoever has it proposes calls on behalf of any person.
-pub(crate) const DELEGATE: &str = "delegate";
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -177,8 +174,8 @@ pub(super) async fn settled(
     }
 }
 
-/// On whose behalf, and through which agent. People speak for themselves; programs for the person who owns them, and
-/// those with the role [`DELEGATE`] for any person.
+/// On whose behalf, and through which agent. People speak for themselves, agents for the person who owns them,
+/// services with the role [`DELEGATE`] for any person.
 async fn behind(
     shared: &Shared,
     caller: &Caller,
@@ -198,7 +195,7 @@ async fn behind(
     let allowed = !caller.actor.is_person() && (owner == Some(person) || caller.actor.has_role(DELEGATE));
     if !allowed || !is_person {
         return Err(Problem::forbidden(
-            "an agent or service acts on behalf of the person who owns it, or of any person with the role `delegate`",
+            "an agent acts on behalf of the person who owns it, a service with the role `delegate` on behalf of any person",
         ));
     }
     let auth = format!("on-behalf, by {} ({})", caller.actor.id, caller.identity.auth());

@@ -66,7 +66,7 @@ pub(crate) struct Proposal {
     /// The conversation that a new run belongs to.
     #[schema(value_type = Option<String>, max_length = 128)]
     pub(crate) session: Option<SessionId>,
-    /// For agents and services: the person who asks. Only their owner, unless they have the role `delegate`.
+    /// The person who asks: for an agent its owner, for a service with the role `delegate` anybody.
     #[schema(value_type = Option<String>)]
     pub(crate) on_behalf_of: Option<ActorId>,
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use countersign_core::actor::{Kind, REPORTER};
+use countersign_core::actor::{DELEGATE, Kind, REPORTER};
 use countersign_core::id::{ActorId, Role};
 use serde::{Deserialize, Serialize};
 
@@ -11,7 +11,7 @@ const MOST_ROLES: usize = 32;
 
 /// An actor as the policy file seeds it and as the store keeps it.
 ///
-/// Only persons hold roles freely. A service may be a `reporter` and nothing else. An agent holds no role at
+/// Only persons hold roles freely. A service may be a `reporter`, a `delegate`, and nothing else. An agent holds no role at
 /// all, so that no pool lets it approve, nor does any key that is made for it.
 ///
 /// ```
@@ -75,9 +75,11 @@ impl ActorEntry {
                 }
             }
             Kind::Service => {
-                if let Some(role) = self.roles.iter().find(|it| it.as_str() != REPORTER) {
+                let own = [REPORTER, DELEGATE];
+                if let Some(role) = self.roles.iter().find(|it| !own.contains(&it.as_str())) {
                     errors.push(format!(
-                        "actor `{id}` is a service; it may have the role `{REPORTER}`, and only a person can have `{role}`"
+                        "actor `{id}` is a service; it may have the roles `{REPORTER}` and `{DELEGATE}`, and only a person \
+                         can have `{role}`"
                     ));
                 }
             }
