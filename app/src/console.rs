@@ -18,10 +18,13 @@ mod events;
 mod form;
 mod inbox;
 mod page;
+mod people;
 mod question;
 mod runs;
 mod settings;
 mod sign_in;
+#[cfg(test)]
+mod tests;
 mod tools;
 mod value;
 mod visible;
@@ -62,7 +65,7 @@ pub(crate) fn router() -> Router<Shared> {
         .route("/history", get(calls::history))
         .route("/keys", get(settings::keys).post(settings::make_key))
         .route("/keys/{id}/revoke", post(settings::revoke_key))
-        .route("/people", get(settings::people))
+        .route("/people", get(people::people).post(people::change))
         .route("/requests/{id}", get(call::request))
         .route("/requests/{id}/{verb}", post(decide::decide))
         .route("/runs", get(runs::list))

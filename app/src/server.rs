@@ -27,6 +27,8 @@ pub(crate) use feed::{Feed, Happened};
 pub(crate) use limits::{Limits, PER_SECOND};
 pub(crate) use listen::Place;
 pub(crate) use metrics::Metrics;
+#[cfg(test)]
+pub(crate) use serve::router;
 pub(crate) use serve::{link, serve};
 
 /// The cookie of a console session. The prefix binds it to this host, HTTPS and the whole path.

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::form::{Errors, Form, Plan, Posted, fill, placed, read};
 use super::page::Moment;
 use super::question::Asking;
-use super::visible::Line;
+use super::visible::{Line, typed};
 use crate::people::People;
 use crate::questions::Asked;
 use crate::requirement::{asked, because, origins, reminders, sentence, time_left};
@@ -175,7 +175,7 @@ impl Ask {
             has_session: call.session().is_some(),
             reason: draft
                 .and_then(|it| it.posted.get("reason"))
-                .cloned()
+                .map(|it| typed(it))
                 .unwrap_or_default(),
             is_closed: false,
         }

@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::call::badge;
 use super::page::{Frame, Moment, Place, Trouble};
-use super::visible::Line;
+use super::visible::{Line, typed};
 use super::visitor::Visitor;
 use crate::server::{Caller, Shared};
 use crate::sight;
@@ -111,6 +111,11 @@ pub(super) async fn history(
 }
 
 fn body(shared: &Shared, rows: Vec<Row>, next: Option<CallId>, wanted: Wanted) -> Calls {
+    let wanted = Wanted {
+        tool: typed(&wanted.tool),
+        requester: typed(&wanted.requester),
+        ..wanted
+    };
     let tools = shared.engine().registry().iter();
     Calls {
         title: "Decided",

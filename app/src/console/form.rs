@@ -17,7 +17,7 @@ use askama::filters::HtmlSafe;
 use serde_json::Value;
 
 use super::value::canonical;
-use super::visible::Line;
+use super::visible::{Line, typed};
 use crate::hidden;
 
 pub(crate) use read::read;
@@ -242,15 +242,22 @@ impl Draw<'_> {
         is_nullable: bool,
         depth: usize,
     ) -> Control {
-        let posted = |name: &str| self.posted.get(name).cloned().unwrap_or_default();
+        let posted = |name: &str| {
+            let text = self.posted.get(name).map(String::as_str).unwrap_or_default();
+            text.replace("\r\n", "\n")
+        };
         if self.posted.contains_key(&format!("{path}~json")) || depth > DEEPEST {
-            return Control::Json(posted(&format!("{path}~json")));
+            return Control::Json(typed(&posted(&format!("{path}~json"))));
         }
         match shape {
+            // What a control would hide is typed on as JSON, which has escapes for it.
+            Shape::Text { .. } if typed(&posted(path)) != posted(path) => {
+                Control::Json(canonical(&Value::from(posted(path))))
+            }
             Shape::Text { lines } if *lines || posted(path).contains('\n') => Control::Lines(posted(path)),
             Shape::Text { .. } => Control::Text(posted(path)),
             Shape::Number { whole } => Control::Number {
-                text: posted(path),
+                text: typed(&posted(path)),
                 whole: *whole,
             },
             Shape::Choice(options) => {

@@ -217,7 +217,7 @@ async fn grouped(shared: &Shared, found: &[Requirement]) -> Result<Vec<Group>, T
 /// What is asked, in a word or two.
 pub(super) const fn asks(kind: RequirementKind) -> &'static str {
     match kind {
-        RequirementKind::UserInput => "needs your input",
+        RequirementKind::UserInput => "needs input",
         RequirementKind::Confirmation => "to confirm",
         RequirementKind::Approval => "to approve",
         RequirementKind::External => "awaits a report",

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::ask::Draft;
 use super::form::{Errors, Form, Plan, Posted, read};
-use super::visible::Line;
+use super::visible::{Line, typed};
 use crate::questions::{Asked, schema};
 
 /// Questions as they are drawn.
@@ -97,7 +97,10 @@ impl Drawn {
             several: question.several,
             free_text: question.free_text,
             optional: question.optional,
-            text: posted.get(&format!("{name}.text")).cloned().unwrap_or_default(),
+            text: posted
+                .get(&format!("{name}.text"))
+                .map(|it| typed(it))
+                .unwrap_or_default(),
             errors: errors.get(&name).into_iter().flatten().map(Line::of).collect(),
             name,
         }

@@ -1,4 +1,4 @@
-//! What stays: remembered confirmations, keys, people.
+//! What stays: remembered confirmations, and keys.
 
 use std::time::Duration;
 
@@ -288,77 +288,4 @@ pub(super) async fn revoke_key(
         return Ok(see("/keys?did=revoke"));
     }
     Err(Trouble::not_found("such key"))
-}
-
-struct Person {
-    id: Line,
-    kind: &'static str,
-    roles: Vec<Line>,
-    owner: Option<Line>,
-    pools: Vec<Line>,
-}
-
-struct PoolRow {
-    name: Line,
-    members: Vec<Line>,
-    roles: Vec<Line>,
-    escalates: Option<String>,
-}
-
-#[derive(Template)]
-#[template(path = "people.html")]
-struct People {
-    people: Vec<Person>,
-    pools: Vec<PoolRow>,
-}
-
-/// Who exists, and who may approve what.
-pub(super) async fn people(
-    State(shared): State<Shared>,
-    Visitor(caller): Visitor,
-) -> Result<Response, Trouble> {
-    if !sight::sees_log(&caller.actor) && !caller.actor.has_role(ADMIN) {
-        let words = "who has which role is for admins, operators and auditors to see";
-        return Err(Problem::forbidden(words).into());
-    }
-    let known = shared.session().people().await?;
-    let people = known.all().map(|(id, it)| Person {
-        id: Line::of(id),
-        kind: kind(it.kind),
-        roles: it.roles.iter().map(Line::of).collect(),
-        owner: it.owner.as_ref().map(Line::of),
-        pools: known.pools_of(id).iter().map(Line::of).collect(),
-    });
-    let pools = known.pools().map(|(name, pool)| PoolRow {
-        name: Line::of(name),
-        members: known
-            .all()
-            .filter(|(id, it)| pool.has(id, it))
-            .map(|(id, _)| Line::of(id))
-            .collect(),
-        roles: pool.roles.iter().map(Line::of).collect(),
-        escalates: pool
-            .escalate_after
-            .map(|it| humantime::format_duration(it).to_string()),
-    });
-    let body = People {
-        people: people.collect(),
-        pools: pools.collect(),
-    };
-    Frame {
-        shared: &shared,
-        caller: &caller,
-        place: Place::People,
-    }
-    .page("People", &body)
-}
-
-const fn kind(kind: countersign::core::actor::Kind) -> &'static str {
-    use countersign::core::actor::Kind as K;
-    match kind {
-        K::Person => "person",
-        K::Service => "service",
-        K::Agent => "agent",
-        K::Unknown => "unknown",
-    }
 }

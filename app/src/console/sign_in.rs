@@ -11,7 +11,7 @@ use axum::response::Response;
 use serde::Deserialize;
 
 use super::page::{Trouble, bare, see};
-use super::visible::Line;
+use super::visible::{Line, typed};
 use super::visitor::Visitor;
 use crate::credential::{Kind, Secret};
 use crate::server::{Caller, SESSION, Shared, set_cookie};
@@ -63,7 +63,7 @@ pub(super) async fn ask(State(shared): State<Shared>, headers: HeaderMap) -> Res
 
 /// A link that was opened. Nothing happens yet.
 pub(super) async fn opened(State(shared): State<Shared>, Path(token): Path<String>) -> Response {
-    page(&shared, Some(token), false)
+    page(&shared, Some(typed(&token)), false)
 }
 
 /// Signs in.

@@ -115,6 +115,14 @@ impl fmt::Display for Lines {
 impl HtmlSafe for Line {}
 impl HtmlSafe for Lines {}
 
+/// What somebody typed, to be typed on: a control shows no marks, so what hides is left out of it.
+pub(crate) fn typed(text: &str) -> String {
+    let text = text.replace("\r\n", "\n");
+    text.chars()
+        .filter(|it| *it == '\n' || !hidden::deceives(*it))
+        .collect()
+}
+
 /// What becomes of spaces at the beginning and the end.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Edges {

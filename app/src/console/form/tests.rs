@@ -224,6 +224,39 @@ fn names_and_words_of_a_schema_are_text() {
     assert_eq!(value, json!({evil: evil, "e": evil}));
 }
 
+#[test]
+fn markup_in_any_control_is_text() {
+    let evil = "\"></textarea></select><script>alert(1)</script>";
+    let schema = json!({"properties": {
+        "line": {"type": "string", "maxLength": 100}, "lines": {"type": "string"}, "number": {"type": "integer"},
+        "choice": {"enum": [evil, "b"]}, "json": {}, "list": {"type": "array", "items": {"type": "string", "maxLength": 9}},
+        "group": {"type": "object", "properties": {"lines": {"type": "string"}}, "title": evil},
+    }});
+    let names = [
+        "line",
+        "lines",
+        "number",
+        "choice",
+        "json~json",
+        "list[0]",
+        "group.lines",
+        "list~was",
+    ];
+    let mut posted: Posted = names.map(|it| (format!("v.{it}"), evil.to_owned())).into();
+    posted.insert("v.list~rows".to_owned(), "1".to_owned());
+    let errors = names.map(|it| (format!("v.{it}"), vec![evil.to_owned()])).into();
+    let form = Form::of(&plan(&schema), &posted, &errors);
+    let html = form.fields.iter().map(ToString::to_string).collect::<String>();
+    assert!(
+        html.matches("&#60;script&#62;").count() + html.matches("&lt;script&gt;").count() > 14,
+        "{html}"
+    );
+    assert!(
+        !html.contains("<script>") && !html.contains("</textarea></select>"),
+        "{html}"
+    );
+}
+
 /// A schema, and values that fit it.
 fn cases() -> impl Strategy<Value = (Value, Value)> {
     let leaf = prop_oneof![

@@ -1,0 +1,182 @@
+//! Who exists, who may approve what; and, for admins, the change of it.
+
+use std::collections::BTreeSet;
+
+use askama::Template;
+use axum::extract::{Query, RawForm, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use countersign::core::actor::{ADMIN, Kind};
+use countersign::policy::ActorEntry;
+use countersign::{ActorId, Answer, Role};
+use serde::Deserialize;
+
+use super::decide::posted;
+use super::form::Posted;
+use super::page::{Frame, Place, Trouble, see, sentence};
+use super::visible::{Line, typed};
+use super::visitor::Visitor;
+use crate::http::problem::Problem;
+use crate::server::{Caller, Shared};
+use crate::sight;
+
+#[derive(Default, Deserialize)]
+pub(super) struct Wanted {
+    did: Option<String>,
+}
+
+struct Person {
+    id: Line,
+    /// As a control holds it.
+    plain: String,
+    kind: &'static str,
+    roles: Vec<Line>,
+    /// The same, as they are typed.
+    typed_roles: String,
+    owner: Option<Line>,
+    typed_owner: String,
+    pools: Vec<Line>,
+    is_seeded: bool,
+}
+
+struct PoolRow {
+    name: Line,
+    members: Vec<Line>,
+    roles: Vec<Line>,
+    escalates: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "people.html")]
+struct People {
+    rows: Vec<Person>,
+    pools: Vec<PoolRow>,
+    is_admin: bool,
+    changed: bool,
+    problem: Option<Line>,
+    /// What was typed, where it comes back.
+    typed: [String; 4],
+}
+
+/// Who exists, and who may approve what.
+pub(super) async fn people(
+    State(shared): State<Shared>,
+    Visitor(caller): Visitor,
+    Query(wanted): Query<Wanted>,
+) -> Result<Response, Trouble> {
+    draw(&shared, &caller, wanted.did.is_some(), None).await
+}
+
+async fn draw(
+    shared: &Shared,
+    caller: &Caller,
+    changed: bool,
+    wrong: Option<(Problem, Posted)>,
+) -> Result<Response, Trouble> {
+    let is_admin = caller.actor.has_role(ADMIN);
+    if !sight::sees_log(&caller.actor) {
+        let words = "who has which role is for admins, operators and auditors to see";
+        return Err(Problem::forbidden(words).into());
+    }
+    let rows = shared.engine().actors().await?.into_iter().map(|it| Person {
+        plain: it.id.to_string(),
+        kind: kind(it.kind),
+        typed_roles: words(&it.roles),
+        roles: it.roles.iter().map(Line::of).collect(),
+        typed_owner: it.owner.as_ref().map(ToString::to_string).unwrap_or_default(),
+        owner: it.owner.as_ref().map(Line::of),
+        pools: it.pools.iter().map(Line::of).collect(),
+        is_seeded: it.seeded,
+        id: Line::of(&it.id),
+    });
+    let known = shared.session().people().await?;
+    let pools = known.pools().map(|(name, pool)| PoolRow {
+        name: Line::of(name),
+        members: known
+            .all()
+            .filter(|(id, it)| pool.has(id, it))
+            .map(|(id, _)| Line::of(id))
+            .collect(),
+        roles: pool.roles.iter().map(Line::of).collect(),
+        escalates: pool
+            .escalate_after
+            .map(|it| humantime::format_duration(it).to_string()),
+    });
+    let status = wrong.as_ref().map_or(StatusCode::OK, |(it, _)| it.status());
+    let again = |name: &str| {
+        let posted = wrong.as_ref().and_then(|(_, posted)| posted.get(name));
+        posted.map(|it| typed(it)).unwrap_or_default()
+    };
+    let body = People {
+        rows: rows.collect(),
+        pools: pools.collect(),
+        is_admin,
+        changed,
+        typed: ["id", "kind", "roles", "owner"].map(again),
+        problem: wrong.as_ref().map(|(it, _)| Line::of(sentence(it.detail()))),
+    };
+    let frame = Frame {
+        shared,
+        caller,
+        place: Place::People,
+    };
+    frame.page_with(status, "People", &body)
+}
+
+fn words(roles: &BTreeSet<Role>) -> String {
+    let roles: Vec<&str> = roles.iter().map(Role::as_str).collect();
+    roles.join(" ")
+}
+
+const fn kind(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Person => "person",
+        Kind::Service => "service",
+        Kind::Agent => "agent",
+        Kind::Unknown => "unknown",
+    }
+}
+
+/// Makes, changes or removes an actor. Whether somebody may is settled below; the refusal is on record.
+pub(super) async fn change(
+    State(shared): State<Shared>,
+    Visitor(caller): Visitor,
+    RawForm(form): RawForm,
+) -> Result<Response, Trouble> {
+    let posted = posted(&form);
+    if !sight::sees_log(&caller.actor) {
+        return Err(Problem::forbidden("actors are for admins to change").into());
+    }
+    match changed(&shared, &caller, &posted).await {
+        Ok(()) => Ok(see("/people?did=change")),
+        Err(problem) => draw(&shared, &caller, false, Some((problem, posted))).await,
+    }
+}
+
+async fn changed(shared: &Shared, caller: &Caller, posted: &Posted) -> Result<(), Problem> {
+    let given = |name: &str| posted.get(name).map(|it| it.trim()).unwrap_or_default();
+    let invalid = |error: &dyn std::fmt::Display| Problem::invalid(error.to_string());
+    let id = ActorId::new(given("id")).map_err(|error| invalid(&error))?;
+    let entry = if posted.contains_key("remove") {
+        None
+    } else {
+        let kind = match given("kind") {
+            "person" => Kind::Person,
+            "service" => Kind::Service,
+            "agent" => Kind::Agent,
+            _ => return Err(Problem::invalid("an actor is a person, a service or an agent")),
+        };
+        let roles = given("roles").split([' ', ',']).filter(|it| !it.is_empty());
+        let roles = roles.map(Role::new).collect::<Result<BTreeSet<_>, _>>();
+        let owner = Some(given("owner")).filter(|it| !it.is_empty()).map(ActorId::new);
+        Some(ActorEntry {
+            kind,
+            roles: roles.map_err(|error| invalid(&error))?,
+            owner: owner.transpose().map_err(|error| invalid(&error))?,
+        })
+    };
+    match shared.engine().set_actor(&caller.identity, &id, entry).await? {
+        Answer::Accepted | Answer::Repeated => Ok(()),
+        Answer::Refused(refusal) => Err(refusal.into()),
+    }
+}
