@@ -157,7 +157,8 @@ async fn readyz(State(shared): State<Shared>) -> Response {
 }
 
 /// Counters for Prometheus. Without names of tools or people, so it needs no credential.
-#[utoipa::path(get, path = "/metrics", responses((status = 200, body = String)))]
+#[utoipa::path(get, path = "/metrics",
+    responses((status = 200, body = String, content_type = "application/openmetrics-text")))]
 async fn metrics(State(shared): State<Shared>) -> impl IntoResponse {
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     ([(header::CONTENT_TYPE, kind)], shared.metrics().text())
