@@ -20,6 +20,10 @@ use crate::sight;
 
 /// An actor.
 #[derive(Debug, Serialize, ToSchema)]
+#[allow(
+    clippy::struct_field_names,
+    reason = "an actor's name is `actor` everywhere on the wire"
+)]
 pub(super) struct Actor {
     #[schema(value_type = String)]
     actor: ActorId,

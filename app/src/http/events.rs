@@ -38,7 +38,7 @@ pub(super) struct After {
 /// The id of an event is the number of its entry in the audit log. `Last-Event-ID` (or `?after=`) goes on after it
 /// and misses nothing; without it, the stream begins with what comes next.
 #[utoipa::path(get, path = "/v1/events", params(("Last-Event-ID" = Option<u64>, Header), After),
-    responses((status = 200, body = String, content_type = "text/event-stream"), Refused),
+    responses((status = 200, body = crate::http::wire::Event, content_type = "text/event-stream"), Refused),
     security(("key" = []), ("session" = [])), tag = "events")]
 pub(super) async fn events(
     State(shared): State<Shared>,
