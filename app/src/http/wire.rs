@@ -595,15 +595,3 @@ pub(crate) struct Count {
     /// Whether there are more than were counted.
     pub(crate) more: bool,
 }
-
-/// One event of a stream, as WHATWG HTML has them.
-#[derive(ToSchema)]
-#[allow(dead_code, reason = "read by the document only")]
-pub(crate) struct Event {
-    /// Its number, for `Last-Event-ID`.
-    id: Option<String>,
-    /// What happened, such as `call.approved`.
-    event: Option<String>,
-    /// JSON.
-    data: Option<String>,
-}
