@@ -72,7 +72,7 @@ impl View {
         // The rest by name: a map's own order depends on the features of a JSON library elsewhere in the tree.
         leaves.sort_by(|one, other| {
             let place = |it: &str| order.iter().position(|name| *name == it).unwrap_or(order.len());
-            (place(&one.root), &one.root).cmp(&(place(&other.root), &other.root))
+            (place(one.root), one.root).cmp(&(place(other.root), other.root))
         });
         let count = leaves.len();
         if extent == Extent::Brief {
