@@ -104,8 +104,11 @@ pub(crate) fn openapi() -> Value {
     {
         name(operation);
         let answers = operation["responses"].as_object_mut().into_iter().flatten();
-        for content in answers.filter_map(|(_, it)| it["content"].as_object_mut()) {
-            if let Some(it) = content.get_mut("application/problem+json") {
+        for answer in answers.filter_map(|(_, it)| it.as_object_mut()) {
+            // Every answer has a description in OpenAPI; one without a body says all by its status.
+            answer.entry("description").or_insert("Done, or as it is.".into());
+            let content = answer.get_mut("content").and_then(Value::as_object_mut);
+            if let Some(it) = content.and_then(|it| it.get_mut("application/problem+json")) {
                 let shared = json!({"$ref": "#/components/schemas/Problem"});
                 problem = std::mem::replace(&mut it["schema"], shared);
             }
@@ -154,7 +157,8 @@ async fn readyz(State(shared): State<Shared>) -> Response {
 }
 
 /// Counters for Prometheus. Without names of tools or people, so it needs no credential.
-#[utoipa::path(get, path = "/metrics", responses((status = 200, body = String)))]
+#[utoipa::path(get, path = "/metrics",
+    responses((status = 200, body = String, content_type = "application/openmetrics-text")))]
 async fn metrics(State(shared): State<Shared>) -> impl IntoResponse {
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     ([(header::CONTENT_TYPE, kind)], shared.metrics().text())

@@ -300,6 +300,11 @@ impl Desk {
         self.0.as_recorded(loaded).await.map(|_| ())
     }
 
+    /// Whether a token was issued for this call and still counts: for an edge that tells those without one nothing.
+    pub fn knows_token(&self, call: &Call, token: &str) -> bool {
+        call.knows_token(&token_hash(token))
+    }
+
     /// One call as it is now.
     ///
     /// # Errors

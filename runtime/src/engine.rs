@@ -14,6 +14,7 @@ use countersign_core::gate::Gates;
 use countersign_core::id::{CallId, GrantId, RunId, TenantId, WorkerId};
 use countersign_core::requirement::Requirement;
 use countersign_core::time::Timestamp;
+use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, watch};
 use tokio::task::JoinHandle;
 
@@ -53,6 +54,8 @@ pub(crate) struct Inner {
     pub(crate) leases: Leases,
     pub(crate) recent: Recent,
     pub(crate) hints: broadcast::Sender<CallId>,
+    /// Calls that this engine has moved on, for those who wait for one of them.
+    pub(crate) moved: broadcast::Sender<CallId>,
     /// Whether traces hold arguments and results.
     pub(crate) trace_content: bool,
     pub(crate) mint: Mint,
@@ -212,7 +215,7 @@ impl Engine {
     /// Waits until a call is closed, in whatever process that happens. Never returns for a call that
     /// nobody decides: put a time limit around it.
     ///
-    /// Looks again every 50 milliseconds, and at once when something is committed through this store handle.
+    /// Looks again every 50 milliseconds, and at once when this engine or a clone of it has moved the call on.
     ///
     /// ```
     /// # use countersign::prelude::*;
@@ -249,20 +252,19 @@ impl Engine {
     ///
     /// [`Error::UnknownCall`] if there is no such call; otherwise if the store fails.
     pub async fn wait(&self, call: CallId) -> Result<Outcome, Error> {
+        let mut moved = self.inner.moved.subscribe();
         loop {
-            let mut changed = self.inner.store.subscribe();
-            let call = self.inner.load(call).await?.call;
-            if let Phase::Closed { outcome } = call.phase() {
+            if let Phase::Closed { outcome } = self.inner.load(call).await?.call.phase() {
                 return Ok(outcome.clone());
             }
-            self.inner.pause(changed.as_mut()).await;
+            until_moved(&mut moved, call).await;
         }
     }
 
     /// Waits until a call is closed or asks somebody; until no process has anything to do for it.
     pub async fn wait_until_settled(&self, id: CallId) -> Result<Call, Error> {
+        let mut moved = self.inner.moved.subscribe();
         loop {
-            let mut changed = self.inner.store.subscribe();
             let call = self.inner.load(id).await?.call;
             match call.phase() {
                 Phase::Gating { .. } | Phase::Cleared { .. } | Phase::Executing { .. } => {}
@@ -273,7 +275,7 @@ impl Engine {
                 | Phase::InDoubt { .. }
                 | Phase::Closed { .. } => return Ok(call),
             }
-            self.inner.pause(changed.as_mut()).await;
+            until_moved(&mut moved, id).await;
         }
     }
 
@@ -316,6 +318,24 @@ impl Engine {
             keeper.stop().await?;
         }
         ended
+    }
+}
+
+/// Until this engine has moved a call on; for those that others move, 50 milliseconds. Not every commit: among many who
+/// wait, each would look at the store for all of them.
+async fn until_moved(moved: &mut broadcast::Receiver<CallId>, call: CallId) {
+    let heard = async {
+        loop {
+            match moved.recv().await {
+                Ok(id) if id != call => {}
+                Ok(_) | Err(RecvError::Lagged(_)) => return,
+                Err(RecvError::Closed) => return std::future::pending().await,
+            }
+        }
+    };
+    tokio::select! {
+        () = heard => {}
+        () = tokio::time::sleep(LOOK_AGAIN) => {}
     }
 }
 

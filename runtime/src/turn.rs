@@ -192,6 +192,8 @@ impl Inner {
                 }
                 let loaded = Loaded { call, row };
                 self.recent.put(&loaded);
+                // Nobody waiting for it is no error.
+                let _ = self.moved.send(id);
                 return Ok(Turned { loaded, answer });
             }
             loaded = self.load(id).await?;

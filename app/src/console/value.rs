@@ -69,11 +69,10 @@ impl View {
     /// A value, the members named in `order` first.
     pub(crate) fn of(value: &Value, order: &[&str], extent: Extent) -> Self {
         let mut leaves = leaves(value);
-        leaves.sort_by_key(|it| {
-            order
-                .iter()
-                .position(|name| *name == it.root)
-                .unwrap_or(order.len())
+        // The rest by name: a map's own order depends on the features of a JSON library elsewhere in the tree.
+        leaves.sort_by(|one, other| {
+            let place = |it: &str| order.iter().position(|name| *name == it).unwrap_or(order.len());
+            (place(one.root), one.root).cmp(&(place(other.root), other.root))
         });
         let count = leaves.len();
         if extent == Extent::Brief {

@@ -20,9 +20,13 @@ use crate::sight;
 
 /// An actor.
 #[derive(Debug, Serialize, ToSchema)]
+#[allow(
+    clippy::struct_field_names,
+    reason = "an actor's name is `actor` everywhere on the wire"
+)]
 pub(super) struct Actor {
     #[schema(value_type = String)]
-    id: ActorId,
+    actor: ActorId,
     /// `person`, `service` or `agent`.
     #[schema(value_type = String, example = "person")]
     kind: Kind,
@@ -58,7 +62,7 @@ pub(super) async fn list(State(shared): State<Shared>, caller: Caller) -> Result
     let all = sight::sees_all(&caller.actor) || caller.actor.has_role(ADMIN);
     let actors = shared.engine().actors().await?.into_iter();
     let view = |it: countersign::KnownActor| Actor {
-        id: it.id,
+        actor: it.id,
         kind: it.kind,
         roles: it.roles,
         owner: it.owner,

@@ -38,7 +38,7 @@ pub(super) struct After {
 /// The id of an event is the number of its entry in the audit log. `Last-Event-ID` (or `?after=`) goes on after it
 /// and misses nothing; without it, the stream begins with what comes next.
 #[utoipa::path(get, path = "/v1/events", params(("Last-Event-ID" = Option<u64>, Header), After),
-    responses((status = 200, body = String, content_type = "text/event-stream"), Refused),
+    responses((status = 200, body = Sent, content_type = "text/event-stream"), Refused),
     security(("key" = []), ("session" = [])), tag = "events")]
 pub(super) async fn events(
     State(shared): State<Shared>,
@@ -209,4 +209,17 @@ impl<S: Fn(&Happened) -> Event> Teller<S> {
         }
         Ok(true)
     }
+}
+
+/// One event of a stream, as WHATWG HTML has them.
+#[derive(utoipa::ToSchema)]
+#[schema(as = Event)]
+#[allow(dead_code, reason = "read by the document only")]
+pub(crate) struct Sent {
+    /// Its number, for `Last-Event-ID`.
+    id: Option<String>,
+    /// What happened, such as `call.approved`.
+    event: Option<String>,
+    /// JSON.
+    data: Option<String>,
 }

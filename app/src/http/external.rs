@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use countersign::core::requirement::Ask;
-use countersign::{Answer as Said, CallId, Code, Decision, Error};
+use countersign::{Answer as Said, CallId, Decision, Error};
 use serde::Deserialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -49,12 +49,13 @@ pub(super) async fn report(
         Err(error) => return Err(error.into()),
     };
     let on = call.requirement_id(Ask::External);
+    let known = desk.knows_token(&call, token);
     let decided = desk
         .decide(Decision::report_with_token(on, report, token.to_owned()))
         .await?;
     let call = match (decided.answer, decided.call) {
         // Whoever has no token learns nothing of the call.
-        (Said::Refused(refusal), _) if refusal.code == Code::NotAllowed => return Err(missing()),
+        (Said::Refused(_), _) if !known => return Err(missing()),
         (Said::Refused(refusal), _) => return Err(refusal.into()),
         (Said::Accepted | Said::Repeated, Some(call)) => call,
         (Said::Accepted | Said::Repeated, None) => return Err(missing()),

@@ -50,7 +50,7 @@ pub(super) async fn agents(State(shared): State<Shared>, _caller: Caller) -> Jso
 ///
 /// With `Accept: text/event-stream` its events are streamed as they happen; the number of an event is its id.
 #[utoipa::path(post, path = "/v1/agents/{name}/runs", params(("name" = String, Path), Key), request_body = Input,
-    responses((status = 200, content((RunState = "application/json"), (String = "text/event-stream"))),
+    responses((status = 200, content((RunState = "application/json"), (crate::http::events::Sent = "text/event-stream"))),
         (status = 202, body = RunState), Refused, NotDone),
     security(("key" = []), ("session" = [])), tag = "runs")]
 pub(super) async fn begin(
@@ -273,7 +273,7 @@ async fn state(shared: &Shared, row: &RunRow) -> Result<RunState, Problem> {
 /// What happened in a run, from the beginning or after `Last-Event-ID`, and what happens until it is over.
 #[utoipa::path(get, path = "/v1/runs/{id}/events",
     params(("id" = String, Path), ("Last-Event-ID" = Option<u64>, Header)),
-    responses((status = 200, body = String, content_type = "text/event-stream"), Refused),
+    responses((status = 200, body = crate::http::events::Sent, content_type = "text/event-stream"), Refused),
     security(("key" = []), ("session" = [])), tag = "runs")]
 pub(super) async fn events(
     State(shared): State<Shared>,

@@ -6,19 +6,22 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use countersign::core::actor::Actor;
 use countersign::store::EntryRow;
 use countersign::{Call, CallId, Engine, Error};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tokio::sync::{broadcast, watch};
+use tokio::sync::{Notify, broadcast, watch};
 
 use crate::server::Shared;
 use crate::sight::{self, Audience};
 
 /// How many events are kept for listeners that are slow; who misses more reads them from the store.
 const KEPT: usize = 1024;
+/// How often the log is looked at while nobody listens, for the counters.
+const ALONE: Duration = Duration::from_secs(1);
 /// How many entries are read at once.
 const PAGE: usize = 256;
 
@@ -52,6 +55,8 @@ impl Happened {
 /// Where listeners get their events.
 pub(crate) struct Feed {
     tell: broadcast::Sender<Arc<Happened>>,
+    /// Told when somebody begins to listen.
+    joined: Notify,
 }
 
 /// What the feed reads of an entry.
@@ -69,12 +74,15 @@ impl Feed {
     pub(crate) fn new() -> Self {
         Self {
             tell: broadcast::channel(KEPT).0,
+            joined: Notify::new(),
         }
     }
 
     /// What happens from now on.
     pub(crate) fn listen(&self) -> broadcast::Receiver<Arc<Happened>> {
-        self.tell.subscribe()
+        let listening = self.tell.subscribe();
+        self.joined.notify_one();
+        listening
     }
 
     /// Reads the log as it grows, until the server stops.
@@ -92,8 +100,12 @@ impl Feed {
                     Err(error) => tracing::warn!(%error, "the log could not be read"),
                 }
             }
+            // While nobody listens, a commit is no reason to look. What happened since is read when somebody joins.
+            let alone = shared.feed().tell.receiver_count() == 0;
             tokio::select! {
-                () = changes.next() => {}
+                () = changes.next(), if !alone => {}
+                () = tokio::time::sleep(ALONE), if alone => {}
+                () = shared.feed().joined.notified() => {}
                 _ = stopping.wait_for(|it| *it) => return,
             }
         }

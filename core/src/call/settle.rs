@@ -30,14 +30,7 @@ impl Call {
         if self.was_decided(on, &who, what) {
             return self.repeated();
         }
-        // Whoever brings no token that counts learns nothing of the call. Of an actor it is known who they are.
-        let brought = match by {
-            Reporter::Token(_) => self.may_report(by),
-            Reporter::Actor(_) => Ok(()),
-        };
-        let found = brought
-            .and_then(|()| self.locate_report(on, by, now))
-            .and_then(|()| self.may_report(by));
+        let found = self.locate_report(on, by, now).and_then(|()| self.may_report(by));
         if let Err(refusal) = found {
             return self.refused(refusal, note);
         }

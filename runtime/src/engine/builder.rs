@@ -197,6 +197,7 @@ impl EngineBuilder {
             recent: Recent::default(),
             mint: Mint::default(),
             hints: broadcast::channel(HINTS).0,
+            moved: broadcast::channel(HINTS).0,
             trace_content: self.trace_content,
         });
         let running = self.worker.then(|| {

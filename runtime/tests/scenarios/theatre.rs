@@ -395,12 +395,9 @@ fn policy(setup: &Setup, pools: &Pools, gone: &BTreeSet<String>, added: &[(Strin
         .chain(added.iter().map(|it| &it.0))
         .collect();
     for name in names.into_iter().filter(|it| *it != OPERATOR) {
-        // Programs hold no such roles; a policy may name them all the same.
-        let programs = [SERVICE, AGENT].into_iter().filter(here);
-        let programs: Vec<&str> = programs
-            .filter(|it| pools.get(name).is_some_and(|members| members.contains(*it)))
-            .collect();
-        let _ = writeln!(text, "{name} = {{ roles = [{name:?}], actors = {programs:?} }}");
+        // A policy that names a program in a pool does not load, so where a story puts one there, only the machine is
+        // told of it: it must refuse all the same.
+        let _ = writeln!(text, "{name} = {{ roles = [{name:?}] }}");
     }
     if setup.confirm {
         text.push_str("[[rules]]\ntool = \"pay*\"\nrequires_confirmation = true\n");
