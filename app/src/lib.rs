@@ -40,6 +40,8 @@ mod console;
 mod credential;
 mod decide;
 mod desk;
+#[cfg(feature = "http")]
+mod email;
 mod explain;
 mod failure;
 mod grants;

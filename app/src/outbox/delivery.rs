@@ -50,6 +50,8 @@ pub(crate) struct Kept {
     pub(crate) to: String,
     /// The number of the audit entry at which it was found out.
     pub(crate) seq: u64,
+    /// The id of the first notice of the same thing to the same place; none if this is the first.
+    pub(crate) first: Option<String>,
     /// When it was found out.
     pub(crate) found_at: Timestamp,
     /// Since when it is tried; anew once somebody sends it again.
@@ -85,6 +87,7 @@ impl Delivery {
                 requirement,
                 to,
                 seq,
+                first: None,
                 found_at: now,
                 since: now,
                 tries: 0,

@@ -1,6 +1,7 @@
 //! The channels that the configuration names.
 
 use crate::config::Config;
+use crate::email::Emails;
 use crate::failure::Failure;
 use crate::outbox::Channels;
 use crate::session::Session;
@@ -12,6 +13,12 @@ pub(super) fn made(session: &Session, config: &Config, base: &str) -> Result<Cha
     let mut channels = Channels::default();
     if !config.webhooks.is_empty() {
         channels.add("webhook", Webhooks::new(session.engine.clone(), config, base)?);
+    }
+    if let Some(email) = &config.email {
+        channels.add(
+            "mailto",
+            Emails::new(session.engine.clone(), config, email, base)?,
+        );
     }
     for place in config.notify.in_doubt.iter().chain(&config.notify.external) {
         if channels.to(place).is_none() {
