@@ -82,6 +82,10 @@ pub(crate) enum Command {
     #[cfg(feature = "http")]
     #[command(subcommand)]
     Key(Key),
+    /// List notices to people elsewhere, and send again what was given up
+    #[cfg(feature = "http")]
+    #[command(subcommand)]
+    Outbox(Outbox),
     /// Play a story with every kind of gate
     Demo,
 }
@@ -358,6 +362,32 @@ pub(crate) enum Key {
     Revoke {
         /// Its id, as the list has it
         key: String,
+    },
+}
+
+#[cfg(feature = "http")]
+#[derive(Debug, Subcommand)]
+pub(crate) enum Outbox {
+    /// List them
+    List {
+        /// due, sent, or dead: given up
+        #[arg(long, value_name = "STATE", default_value = "due")]
+        state: crate::outbox::look::State,
+        /// Go on after this notice, the `next` of the page before
+        #[arg(long, value_name = "NOTICE")]
+        after: Option<String>,
+        /// At most this many
+        #[arg(long, default_value_t = 50, value_parser = page())]
+        limit: u16,
+    },
+    /// Send one again that was given up
+    Again {
+        /// Its id, as the list has it
+        #[arg(value_name = "NOTICE")]
+        id: String,
+        /// Who wants it: an operator or an admin
+        #[arg(long = "as", value_name = "ACTOR")]
+        by: ActorId,
     },
 }
 

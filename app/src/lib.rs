@@ -54,6 +54,8 @@ mod keys;
 mod lists;
 mod local;
 #[cfg(feature = "http")]
+mod notices;
+#[cfg(feature = "http")]
 mod outbox;
 #[cfg(feature = "http")]
 mod outside;

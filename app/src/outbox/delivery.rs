@@ -165,11 +165,13 @@ impl Delivery {
         self.moved(DUE, DEAD, now.after(BURIED), Some(why))
     }
 
-    #[allow(dead_code, reason = "for whoever looks after the outbox")]
     /// What was given up is due again, at once.
-    pub(super) fn revived(mut self, now: Timestamp) -> Vec<EdgeWrite> {
+    pub(super) fn revived(mut self, now: Timestamp) -> (Self, Vec<EdgeWrite>) {
+        let gone = self.gone(DEAD);
         self.kept.since = now;
-        self.moved(DEAD, DUE, now, None)
+        (self.at, self.version) = (now, 0);
+        let due = self.put(DUE);
+        (self, vec![gone, due])
     }
 
     fn moved(mut self, from: &str, to: &str, at: Timestamp, why: Option<&str>) -> Vec<EdgeWrite> {
