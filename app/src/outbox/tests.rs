@@ -229,6 +229,63 @@ async fn time_warns_the_pool_and_tells_further_people_once() {
 }
 
 #[tokio::test]
+async fn what_was_decided_before_anybody_was_told_is_told_as_decided() {
+    let world = World::new().await;
+    world.look().await;
+    let call = world.open("north").await;
+    world.approve(call, "bob").await;
+    world.approve(call, "carol").await;
+    for _ in 0..3 {
+        world.look().await;
+    }
+    assert_eq!(world.arrived(), at(&[(NoticeKind::Decided, "test:ops")]));
+    // Told in pages of 64 entries: what a later page decides is not told by an earlier one, and again then.
+    let call = world.open("south").await;
+    world.look().await;
+    for gate in 0..80 {
+        world.open(&format!("gate {gate}")).await;
+    }
+    world.approve(call, "bob").await;
+    world.approve(call, "carol").await;
+    world.look().await;
+    let of_call = |wire: &Wire| {
+        let arrived = wire.arrived.lock().unwrap();
+        arrived.iter().filter(|it| it.1 == NoticeKind::Decided).count()
+    };
+    assert_eq!(of_call(&world.wire), 2);
+}
+
+#[tokio::test]
+async fn an_answer_that_was_refused_is_no_decision() {
+    let world = World::new().await;
+    world.look().await;
+    let call = world.open("north").await;
+    world.look().await;
+    let asked = world
+        .engine
+        .desk()
+        .call(call)
+        .await
+        .unwrap()
+        .requirements()
+        .remove(0);
+    let alice = Identity::asserted("alice").unwrap();
+    let decision = Decision::approve(&asked).by(&alice);
+    let refused = world.engine.desk().decide(decision).await.unwrap().answer;
+    assert!(
+        matches!(refused, countersign::Answer::Refused(_)),
+        "she asks herself"
+    );
+    world.clock.advance(Duration::from_hours(8));
+    world.engine.worker().sweep().await.unwrap();
+    world.look().await;
+    assert_eq!(
+        world.arrived(),
+        at(&[(NoticeKind::Asked, "test:ops"), (NoticeKind::Expired, "test:ops")])
+    );
+}
+
+#[tokio::test]
 async fn whoever_is_asked_himself_is_told_himself_and_what_nobody_wants_to_hear_is_not_kept() {
     let world = World::new().await;
     world.look().await;

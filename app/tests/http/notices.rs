@@ -1,5 +1,6 @@
 //! What a served program tells others, over real connections, and when it is killed.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpListener;
 use std::process::{Command, Stdio};
@@ -107,6 +108,55 @@ fn a_decision_stands_and_its_notice_arrives_also_after_a_kill() {
     served.terminate();
     assert_eq!(served.ended().0, 0);
     assert!(told.try_recv().is_err(), "each was told once");
+}
+
+/// Killed wherever it is, again and again: after as many other answers as the round says.
+#[test]
+fn wherever_it_is_killed_each_notice_arrives() {
+    let rounds = if std::env::var_os("COUNTERSIGN_LONG").is_some() {
+        1000
+    } else {
+        12
+    };
+    let (port, told) = receiver();
+    let house = house(port);
+    let (mut asked, mut seen) = (Vec::new(), BTreeMap::new());
+    for round in 0..rounds {
+        let mut served = serve(&house);
+        let (_, new) = served.propose("alice", "unlock", &json!({"door": round.to_string()}));
+        // Whatever the last round left undecided, and every other of the new ones.
+        let said = asked
+            .last()
+            .filter(|_| round % 3 == 0)
+            .into_iter()
+            .chain((round % 2 == 0).then_some(&new));
+        for on in said {
+            served.decide("bob", on, &json!({"decision": "approve"}));
+        }
+        for _ in 0..(round * 7) % 12 {
+            served.visit("GET", "/healthz").send();
+        }
+        served.kill();
+        asked.push(new);
+    }
+    let served = serve(&house);
+    for on in &asked {
+        served.decide("bob", on, &json!({"decision": "approve"}));
+    }
+    // Each requirement is told of at least once, and last of its end; who got its question before it was answered got both.
+    let mut ended = BTreeSet::new();
+    while ended.len() < asked.len() {
+        let patience = std::time::Duration::from_secs(90);
+        let (id, notice) = told.recv_timeout(patience).expect("a notice is missing");
+        let on = notice["data"]["requirement"].as_str().unwrap().to_owned();
+        if notice["type"] == "requirement.decided" {
+            ended.insert(on.clone());
+        }
+        let what = (on, notice["type"].as_str().unwrap().to_owned());
+        // Twice is allowed after a kill, and then it has the same id.
+        assert_eq!(seen.entry(what).or_insert_with(|| id.clone()), &id);
+    }
+    assert_eq!(asked.len(), rounds);
 }
 
 #[test]
