@@ -95,7 +95,8 @@ fn patience<'a>(caller: &'a Caller, headers: &HeaderMap) -> Patience<'a> {
     Patience::of(of, headers).unwrap_or(Patience::new(of, PATIENCE))
 }
 
-/// Waits for a run as long as somebody wants and there is room, and says how it stands.
+/// Waits for a run as long as somebody wants and there is room, and says how it stands. A decision that does not count
+/// is a problem.
 async fn waited(
     shared: &Shared,
     running: Running,
@@ -111,23 +112,23 @@ async fn waited(
     };
     tokio::select! {
         ended = tokio::time::timeout(lasts, running.run()) => {
-            if let Ok(ended) = ended {
-                ended?;
+            if let Ok(ended) = ended
+                && let Some((_, refusal)) = ended?.refusals().first()
+            {
+                return Err(refusal.clone().into());
             }
         }
         _ = stopping.wait_for(|it| *it) => {}
     }
     let row = shared.engine().store().run(shared.engine().tenant(), id).await?;
     let state = state(shared, &row.ok_or_else(|| Problem::not_found(id))?).await?;
-    let over = !matches!(state.status(), "running" | "paused" | "queued");
-    Ok((
-        if over {
-            StatusCode::OK
-        } else {
-            StatusCode::ACCEPTED
-        },
-        state,
-    ))
+    // The row says more than that: it stays open until all hooks have seen the answer.
+    let status = if state.is_over() {
+        StatusCode::OK
+    } else {
+        StatusCode::ACCEPTED
+    };
+    Ok((status, state))
 }
 
 fn wants_stream(headers: &HeaderMap) -> bool {
@@ -379,26 +380,8 @@ pub(super) async fn resume(
     let agent = agent
         .map_err(|_| Problem::conflict("no_agent", "this server does not have the agent of this run"))?;
     let running = agent.continue_run(id, decisions).by(&caller.identity).stream();
-    let patience = patience(&caller, &headers);
-    let room = shared.limits().stream(patience.of);
-    let lasts = if room.is_ok() {
-        patience.lasts
-    } else {
-        Duration::ZERO
-    };
-    if let Ok(run) = tokio::time::timeout(lasts, running.run()).await
-        && let Some((_, refusal)) = run?.refusals().first()
-    {
-        return Err(refusal.clone().into());
-    }
-    let row = visible(&shared, &caller, id).await?;
-    let state = state(&shared, &row).await?;
-    let status = if row.open {
-        StatusCode::ACCEPTED
-    } else {
-        StatusCode::OK
-    };
-    once.end(true, Ok((status, state))).await
+    let state = waited(&shared, running, patience(&caller, &headers)).await?;
+    once.end(true, Ok(state)).await
 }
 
 /// Stops a run: its requester or an operator. Its open calls are withdrawn.
