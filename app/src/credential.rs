@@ -128,6 +128,16 @@ impl Credentials<'_> {
         new: New,
         by: &Identity,
     ) -> Result<Allowed<(Credential, Secret)>, Error> {
+        self.create_until(new, None, by).await
+    }
+
+    /// The same, for one that ends at `latest` whatever is wanted.
+    pub(crate) async fn create_until(
+        self,
+        new: New,
+        latest: Option<Timestamp>,
+        by: &Identity,
+    ) -> Result<Allowed<(Credential, Secret)>, Error> {
         if new.lasts > LONGEST || new.lasts.is_zero() {
             return Ok(Err(invalid(
                 "a credential counts for some time, and for ten years at most",
@@ -140,7 +150,8 @@ impl Credentials<'_> {
         if let Err(refusal) = fits(&new, &owner) {
             return Ok(Err(refusal));
         }
-        let (made, secret) = self.made(new, by);
+        let (mut made, secret) = self.made(new, by);
+        made.expires_at = latest.map_or(made.expires_at, |it| it.min(made.expires_at));
         let mut commit = self.commit();
         commit.edges = vec![made.written()];
         commit.records = vec![made.record(true, by)];

@@ -12,7 +12,7 @@ mod external;
 mod extract;
 mod grants;
 mod idempotency;
-mod keys;
+pub(crate) mod keys;
 pub(crate) mod problem;
 mod requirements;
 mod runs;
