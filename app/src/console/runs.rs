@@ -70,11 +70,7 @@ pub(super) async fn list(
     Query(wanted): Query<Wanted>,
 ) -> Result<Response, Trouble> {
     let engine = shared.engine();
-    let filter = if sight::sees_all(&caller.actor) {
-        RunFilter::All
-    } else {
-        RunFilter::OfRequester(caller.actor.id.clone())
-    };
+    let filter = sight::runs(&caller.actor);
     let mut found = engine
         .store()
         .runs(engine.tenant(), &filter, wanted.before, PAGE + 1)
@@ -218,10 +214,8 @@ pub(super) async fn run(
 }
 
 async fn visible(shared: &Shared, caller: &Caller, id: RunId) -> Result<RunRow, Trouble> {
-    let engine = shared.engine();
-    let row = engine.store().run(engine.tenant(), id).await?;
-    row.filter(|it| sight::sees_run(&caller.actor, it))
-        .ok_or_else(|| Trouble::not_found("such run"))
+    let row = sight::run(shared.engine(), &caller.actor, id).await?;
+    row.ok_or_else(|| Trouble::not_found("such run"))
 }
 
 async fn talk(shared: &Shared, row: &RunRow) -> Result<Talk, Trouble> {

@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use countersign::store::HistoryFilter;
-use countersign::{Answer as Said, Call as CoreCall, CallId, Error, ToolName};
+use countersign::{Answer as Said, Call as CoreCall, CallId, ToolName};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
@@ -36,12 +36,8 @@ pub(super) struct Which {
 
 /// A call that the caller may see. All others answer as if there were none.
 pub(super) async fn visible(shared: &Shared, caller: &Caller, id: CallId) -> Result<CoreCall, Problem> {
-    let missing = || Problem::not_found(id);
-    match shared.engine().desk().call(id).await {
-        Ok(call) if sight::sees(&caller.actor, &call) => Ok(call),
-        Ok(_) | Err(Error::UnknownCall(_)) => Err(missing()),
-        Err(error) => Err(error.into()),
-    }
+    let call = sight::call(shared.engine(), &caller.actor, id).await?;
+    call.ok_or_else(|| Problem::not_found(id))
 }
 
 /// Calls that the caller may see, the newest first.

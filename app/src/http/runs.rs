@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::sse::Event;
 use axum::response::{IntoResponse, Response};
 use countersign::core::actor::OPERATOR;
-use countersign::store::{RunFilter, RunRow};
+use countersign::store::RunRow;
 use countersign::{Decision as CoreDecision, RunId};
 use countersign_agent::{EventKind, RunEvent, Running};
 use serde::{Deserialize, Serialize};
@@ -199,11 +199,7 @@ pub(super) async fn list(
     Asked(paging): Asked<Paging>,
 ) -> Result<Json<Page<Run>>, Problem> {
     let (before, limit) = (paging.after::<RunId>()?, paging.limit()?);
-    let filter = if sight::sees_all(&caller.actor) {
-        RunFilter::All
-    } else {
-        RunFilter::OfRequester(caller.actor.id.clone())
-    };
+    let filter = sight::runs(&caller.actor);
     let engine = shared.engine();
     let mut rows = engine
         .store()
@@ -219,10 +215,8 @@ pub(super) async fn list(
 
 /// A run that the caller may see. All others answer as if there were none.
 pub(crate) async fn visible(shared: &Shared, caller: &Caller, id: RunId) -> Result<RunRow, Problem> {
-    let engine = shared.engine();
-    let row = engine.store().run(engine.tenant(), id).await?;
-    row.filter(|it| sight::sees_run(&caller.actor, it))
-        .ok_or_else(|| Problem::not_found(id))
+    let row = sight::run(shared.engine(), &caller.actor, id).await?;
+    row.ok_or_else(|| Problem::not_found(id))
 }
 
 /// A run with its calls, what it asks and how it ended.
