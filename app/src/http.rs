@@ -6,7 +6,7 @@
 mod actors;
 mod approvals;
 mod audit;
-mod calls;
+pub(crate) mod calls;
 pub(crate) mod events;
 mod external;
 mod extract;

@@ -21,6 +21,8 @@ use crate::{explain, sight};
 
 /// How many calls one page looks at, at most, to find those that the caller may see.
 const LOOKED_AT: usize = 1000;
+/// How many calls are read at once, at least.
+const AT_ONCE: usize = 50;
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -49,27 +51,49 @@ pub(super) async fn list(
     Asked(which): Asked<Which>,
     Asked(paging): Asked<Paging>,
 ) -> Result<Json<Page<Call>>, Problem> {
-    let requester = which.requester.as_deref().map(str::parse).transpose();
     let filter = HistoryFilter {
-        requester: requester.map_err(|_| Problem::malformed("`requester` is no actor's name"))?,
-        tool: which.tool,
         phase: which.phase,
-        open: None,
+        ..filter(which.tool, which.requester.as_deref())?
     };
-    let (found, next) = history(
-        &shared,
-        &caller,
-        &filter,
-        paging.after()?,
-        paging.limit()?,
-        |_| true,
-    )
-    .await?;
+    page(&shared, &caller, &filter, &paging, |_| true).await
+}
+
+/// Calls of one tool, of one requester.
+pub(super) fn filter(tool: Option<ToolName>, requester: Option<&str>) -> Result<HistoryFilter, Problem> {
+    let requester = requester.map(str::parse).transpose();
+    Ok(HistoryFilter {
+        requester: requester.map_err(|_| Problem::malformed("`requester` is no actor's name"))?,
+        tool,
+        ..HistoryFilter::default()
+    })
+}
+
+/// A page of the calls that the caller may see and that are wanted.
+pub(super) async fn page(
+    shared: &Shared,
+    caller: &Caller,
+    filter: &HistoryFilter,
+    paging: &Paging,
+    wanted: impl Fn(&CoreCall) -> bool,
+) -> Result<Json<Page<Call>>, Problem> {
+    let bounds = Bounds {
+        limit: paging.limit()?,
+        looked_at: LOOKED_AT,
+    };
+    let (found, next) = history(shared, caller, filter, paging.after()?, bounds, wanted).await?;
     let view = |it: CoreCall| Call::of(&it, shared.session().is_stale(&it));
     Ok(Json(Page {
         items: found.into_iter().map(view).collect(),
         next: next.map(|it| it.to_string()),
     }))
+}
+
+/// How much there is on one page.
+pub(crate) struct Bounds {
+    /// How many calls, at most.
+    pub(crate) limit: usize,
+    /// How many are looked at to find them, where most are not wanted or not to be seen.
+    pub(crate) looked_at: usize,
 }
 
 /// Calls that somebody may see and that are wanted, the newest first, and where to go on.
@@ -78,17 +102,19 @@ pub(crate) async fn history(
     caller: &Caller,
     filter: &HistoryFilter,
     mut before: Option<CallId>,
-    limit: usize,
+    Bounds { limit, looked_at }: Bounds,
     wanted: impl Fn(&CoreCall) -> bool,
 ) -> Result<(Vec<CoreCall>, Option<CallId>), Problem> {
     let engine = shared.engine();
     let (mut found, mut looked) = (Vec::new(), 0);
+    // Whoever wants few may have to be shown many before there are few that they may see.
+    let at_once = limit.max(AT_ONCE);
     loop {
         let rows = engine
             .store()
-            .history(engine.tenant(), filter, before, limit)
+            .history(engine.tenant(), filter, before, at_once)
             .await?;
-        let full = rows.len() == limit;
+        let full = rows.len() == at_once;
         for row in rows {
             before = Some(row.id);
             looked += 1;
@@ -106,7 +132,7 @@ pub(crate) async fn history(
         if !full {
             return Ok((found, None));
         }
-        if looked >= LOOKED_AT {
+        if looked >= looked_at {
             return Ok((found, before));
         }
     }
