@@ -164,11 +164,10 @@ impl Credentials<'_> {
     fn made(self, new: New, by: &Identity) -> (Credential, Secret) {
         let (id, secret) = (random::<10>(), random::<32>());
         let now = self.0.now();
-        let lasts = i64::try_from(new.lasts.as_millis()).unwrap_or(i64::MAX);
         let made = Credential {
             kind: new.kind,
             actor: new.actor,
-            expires_at: Timestamp::from_millis(now.millis().saturating_add(lasts)),
+            expires_at: now.after(new.lasts),
             kept: Kept {
                 v: 1,
                 hash: hash(&secret),

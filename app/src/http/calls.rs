@@ -180,8 +180,8 @@ pub(super) async fn cancel(
     Body(body): Body<Cancel>,
 ) -> Result<Response, Problem> {
     let asked = serde_json::json!({"cancel": id, "reason": body.reason});
-    let mut once = Once::new(&shared, &caller, &headers, &asked)?;
-    if let Begun::Answered(answer) = once.begin(true).await? {
+    let once = Once::new(&shared, &caller, &headers, &asked, true)?;
+    if let Begun::Answered(answer) = once.begin().await? {
         return Ok(answer);
     }
     visible(&shared, &caller, id).await?;
@@ -194,7 +194,7 @@ pub(super) async fn cancel(
         (Said::Refused(refusal), _) => Err(refusal.into()),
         (Said::Accepted | Said::Repeated, Some(call)) => {
             let answer = Answer::of(&call, shared.session().is_stale(&call));
-            once.end(true, Ok(answer.with_status())).await
+            once.end(Ok(answer.with_status())).await
         }
         (Said::Accepted | Said::Repeated, None) => Err(Problem::not_found(id)),
     }

@@ -66,12 +66,12 @@ pub(super) async fn begin(
         return Err(Problem::invalid("`input` says nothing"));
     }
     let asked = json!({"agent": name, "input": input.input, "session": input.session});
-    let mut once = Once::new(&shared, &caller, &headers, &asked)?;
+    let once = Once::new(&shared, &caller, &headers, &asked, false)?;
     // Room first: a run that has begun is not taken back.
     let streams = wants_stream(&headers)
         .then(|| shared.limits().stream(&caller.actor.id))
         .transpose()?;
-    if let Begun::Answered(answer) = once.begin(false).await? {
+    if let Begun::Answered(answer) = once.begin().await? {
         return Ok(answer);
     }
     let mut builder = agent.run(input.input).by(&caller.identity);
@@ -80,14 +80,14 @@ pub(super) async fn begin(
     }
     let running = match builder.stream() {
         Ok(running) => running,
-        Err(error) => return once.end::<RunState>(false, Err(error.into())).await,
+        Err(error) => return once.end::<RunState>(Err(error.into())).await,
     };
     if let Some(open) = streams {
         // What is streamed cannot be kept: a repeat is told to look for the run.
         return Ok(stream(shared, caller, running, open).into_response());
     }
     let state = waited(&shared, running, patience(&caller, &headers)).await;
-    once.end(false, state).await
+    once.end(state).await
 }
 
 fn patience<'a>(caller: &'a Caller, headers: &HeaderMap) -> Patience<'a> {
@@ -357,7 +357,7 @@ pub(super) async fn resume(
         ));
     }
     let asked = json!({"continue": id, "decisions": body.decisions});
-    let mut once = Once::new(&shared, &caller, &headers, &asked)?;
+    let once = Once::new(&shared, &caller, &headers, &asked, true)?;
     let mut decisions: Vec<CoreDecision> = Vec::new();
     for about in body.decisions {
         let on = about
@@ -367,7 +367,7 @@ pub(super) async fn resume(
         let said = serde_json::from_value(about.say).map_err(|error| Problem::invalid(error.to_string()))?;
         decisions.push(decision(on, said)?.by(&caller.identity));
     }
-    if let Begun::Answered(answer) = once.begin(true).await? {
+    if let Begun::Answered(answer) = once.begin().await? {
         return Ok(answer);
     }
     let agent = shared.session().agent_of(id).await;
@@ -375,7 +375,7 @@ pub(super) async fn resume(
         .map_err(|_| Problem::conflict("no_agent", "this server does not have the agent of this run"))?;
     let running = agent.continue_run(id, decisions).by(&caller.identity).stream();
     let state = waited(&shared, running, patience(&caller, &headers)).await?;
-    once.end(true, Ok(state)).await
+    once.end(Ok(state)).await
 }
 
 /// Stops a run: its requester or an operator. Its open calls are withdrawn.
