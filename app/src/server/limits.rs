@@ -12,8 +12,8 @@ use crate::http::problem::Problem;
 
 /// Requests of one actor, per second on average.
 pub(crate) const PER_SECOND: u32 = 50;
-/// Requests of one actor at once, before the average counts.
-const BURST: u32 = 200;
+/// As many times that at once, before the average counts.
+const AT_ONCE: NonZeroU32 = NonZeroU32::new(4).unwrap();
 /// Streams of one actor at once.
 const STREAMS: usize = 64;
 
@@ -25,12 +25,11 @@ pub(crate) struct Limits {
 }
 
 impl Limits {
-    /// So many requests per second of one actor, with four times as many at once.
+    /// So many requests per second of one actor.
     pub(crate) fn new(per_second: u32) -> Self {
         let rate = NonZeroU32::new(per_second).unwrap_or(NonZeroU32::MIN);
-        let burst = rate.saturating_mul(NonZeroU32::new(BURST / PER_SECOND).unwrap_or(NonZeroU32::MIN));
         Self {
-            requests: RateLimiter::keyed(Quota::per_second(rate).allow_burst(burst)),
+            requests: RateLimiter::keyed(Quota::per_second(rate).allow_burst(rate.saturating_mul(AT_ONCE))),
             streams: Arc::default(),
             most_streams: STREAMS,
         }
