@@ -284,6 +284,9 @@ pub(crate) struct ServeArgs {
     /// Only serve: leave running what is cleared to another process
     #[arg(long)]
     pub(crate) no_worker: bool,
+    /// How to reach people and programs elsewhere; `serve.toml` in the data directory unless said
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
 }
 
 #[cfg(feature = "http")]
@@ -298,14 +301,11 @@ impl ServeArgs {
     }
 
     /// Where people find it.
-    pub(crate) fn base(&self, at: std::net::SocketAddr) -> String {
+    pub(crate) fn base(&self, at: std::net::SocketAddr, configured: Option<&str>) -> String {
         let scheme = if self.tls_cert.is_some() { "https" } else { "http" };
         let own = || format!("{scheme}://{at}");
-        let given = self
-            .public_url
-            .as_deref()
-            .map(|it| it.trim_end_matches('/').to_owned());
-        given.unwrap_or_else(own)
+        let given = self.public_url.as_deref().or(configured);
+        given.map_or_else(own, |it| it.trim_end_matches('/').to_owned())
     }
 
     /// Whether links to sign in are printed: only where nobody but this machine gets in.

@@ -33,6 +33,8 @@ mod call;
 mod chat;
 mod cli;
 #[cfg(feature = "http")]
+mod config;
+#[cfg(feature = "http")]
 mod console;
 #[cfg(feature = "http")]
 mod credential;
@@ -49,6 +51,10 @@ mod input;
 mod keys;
 mod lists;
 mod local;
+#[cfg(feature = "http")]
+mod outbox;
+#[cfg(feature = "http")]
+mod outside;
 mod people;
 mod prompt;
 mod questions;
@@ -68,6 +74,8 @@ mod tests;
 mod text;
 mod tools;
 mod traces;
+#[cfg(feature = "http")]
+mod webhook;
 
 use std::ffi::OsString;
 use std::io::{IsTerminal, Write};

@@ -4,6 +4,7 @@
 //! themselves who somebody is.
 
 mod caller;
+mod channels;
 pub(crate) mod feed;
 mod guard;
 mod limits;

@@ -122,7 +122,8 @@ pub struct Notice {
 /// ```
 /// assert_eq!(countersign::NoticeKind::Escalated.as_str(), "escalated");
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum NoticeKind {
     /// It is asked from now on.
     Asked,

@@ -1,7 +1,7 @@
 //! `serve`: the HTTP API, the console and a worker in one process, until it is stopped.
 
 use std::fmt::Write as _;
-use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -15,9 +15,12 @@ use tokio::sync::watch;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::cli::ServeArgs;
+use crate::config::Config;
 use crate::credential::{Credentials, Kind, New};
 use crate::failure::Failure;
 use crate::http::problem::Problem;
+use crate::outbox::{self, Outbox};
+use crate::server::channels;
 use crate::server::guard::guard;
 use crate::server::listen::{answer, tls};
 use crate::server::{BODY, Feed, LINK, Limits, Shared};
@@ -65,6 +68,7 @@ pub(crate) async fn serve(
         Some((chain, key)) => Some(tls(chain, key)?),
         None => None,
     };
+    let config = Config::find(args.config.as_deref(), &session.data)?;
     let listener = TcpListener::bind(place.listen).await.map_err(|error| {
         Failure::new(format!(
             "cannot listen on {}: {error}; name another place with --listen, port 0 takes a free one",
@@ -74,6 +78,9 @@ pub(crate) async fn serve(
     let at = listener
         .local_addr()
         .map_err(|error| Failure::new(error.to_string()))?;
+    let base = args.base(at, config.public_url.as_deref());
+    let channels = channels::made(&session, &config, &base)?;
+    channels::missing(&session, &channels).await?;
     let signal = signalled()?;
     let (stop, stopping) = watch::channel(false);
     let shared = Shared::new(session.clone(), Limits::new(args.rate), stopping.clone());
@@ -84,7 +91,11 @@ pub(crate) async fn serve(
         let (worker, stopping) = (session.engine.worker(), stopping.clone());
         tokio::spawn(async move { worker.run(stopping).await })
     });
-    tell(&session, args, at, json).await?;
+    let outbox = (!channels.is_empty()).then(|| {
+        let outbox = Outbox::new(session.engine.clone(), channels, config.notify);
+        tokio::spawn(Arc::new(outbox).run(stopping.clone()))
+    });
+    tell(&session, args, &base, json).await?;
 
     let router = router(shared.clone());
     let answering = answer(listener, tls, router, &shared, stopping);
@@ -98,6 +109,9 @@ pub(crate) async fn serve(
     }
     let _ = feed.await;
     let _ = sweeper.await;
+    if let Some(outbox) = outbox {
+        let _ = outbox.await;
+    }
     if let Some(worker) = worker {
         worker
             .await
@@ -119,7 +133,13 @@ async fn sweep(shared: Shared, mut stopping: watch::Receiver<bool>) {
             _ = stopping.wait_for(|it| *it) => return,
         }
         shared.limits().sweep();
-        for kind in [Kind::Session.name(), Kind::SignIn.name(), http::KEPT_ANSWERS] {
+        for kind in [
+            Kind::Session.name(),
+            Kind::SignIn.name(),
+            http::KEPT_ANSWERS,
+            outbox::SENT,
+            outbox::DEAD,
+        ] {
             if let Err(error) = forget(&shared, kind).await {
                 tracing::warn!(%error, "what is over could not be forgotten");
             }
@@ -161,10 +181,9 @@ async fn forget(shared: &Shared, kind: &str) -> Result<(), countersign::Error> {
 }
 
 /// Says where it listens, and how somebody gets in.
-async fn tell(session: &Session, args: &ServeArgs, at: SocketAddr, json: bool) -> Result<(), Failure> {
-    let base = args.base(at);
+async fn tell(session: &Session, args: &ServeArgs, base: &str, json: bool) -> Result<(), Failure> {
     let links = if args.prints_links() && local::refused(session).await?.is_none() {
-        links(session, &base).await?
+        links(session, base).await?
     } else {
         Vec::new()
     };

@@ -1,0 +1,300 @@
+//! From what is asked to what is to be told.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use countersign::store::{
+    Commit, Committed, Durability, EdgeFilter, EdgeRow, EdgeWrite, EntryRow, HistoryFilter,
+};
+use countersign::{Call, CallId, Error, NoticeKind, Policy, Requirement, RequirementId, RequirementKind};
+use serde::{Deserialize, Serialize};
+
+use super::{Delivery, Outbox};
+
+/// Where the outbox stands in the log.
+const CURSOR: &str = "outbox.cursor";
+/// What was told of something that is asked, by the id of the requirement.
+const TOLD: &str = "outbox.told";
+/// How many entries one commit goes on.
+const PAGE: usize = 64;
+
+/// How something stood when it was last told of.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Told {
+    v: u32,
+    has: u16,
+    warned: bool,
+    escalated: bool,
+    /// Who was told.
+    to: Vec<String>,
+    /// Up to which entry (exclusive) the log was read then.
+    seq: u64,
+}
+
+#[derive(Deserialize)]
+struct Cursor {
+    next: u64,
+}
+
+/// What is read of an entry.
+#[derive(Deserialize)]
+struct Entry {
+    kind: String,
+    call: Option<CallId>,
+    requirement: Option<RequirementId>,
+}
+
+impl Outbox {
+    /// Finds out what is to be told, up to the end of the log.
+    pub(crate) async fn fill(&self) -> Result<(), Error> {
+        while self.fill_page().await? {}
+        Ok(())
+    }
+
+    /// One page of the log; false at its end.
+    async fn fill_page(&self) -> Result<bool, Error> {
+        let store = self.engine.store();
+        let tenant = self.engine.tenant();
+        let found = store.edge(tenant, CURSOR, "log").await?;
+        let (next, version) = match &found {
+            Some(row) => {
+                let cursor: Cursor = serde_json::from_str(&row.state)
+                    .map_err(|error| damaged("the cursor of the outbox", &error))?;
+                (cursor.next, row.version + 1)
+            }
+            None => return self.begin().await,
+        };
+        let entries = store.entries(tenant, None, next, PAGE).await?;
+        let Some(last) = entries.last() else {
+            return Ok(false);
+        };
+        let next = last.seq + 1;
+        let calls: BTreeSet<CallId> = entries.iter().filter_map(|it| read(it).ok()?.call).collect();
+        self.tell(calls, next, version).await?;
+        Ok(true)
+    }
+
+    /// The first time there is an outbox: everything that is asked now is told, and nothing that was before.
+    async fn begin(&self) -> Result<bool, Error> {
+        let store = self.engine.store();
+        // Read first: what happens meanwhile is looked at again.
+        let head = store.head(self.engine.tenant()).await?.size();
+        let open = HistoryFilter {
+            open: Some(true),
+            ..HistoryFilter::default()
+        };
+        let (mut calls, mut before) = (BTreeSet::new(), None);
+        loop {
+            let rows = store.history(self.engine.tenant(), &open, before, 256).await?;
+            let Some(last) = rows.last() else { break };
+            before = Some(last.id);
+            calls.extend(rows.iter().map(|it| it.id));
+        }
+        self.tell(calls, head, 0).await?;
+        Ok(true)
+    }
+
+    /// Makes deliveries of what is new about these calls and moves on to entry `next`, in one commit.
+    async fn tell(&self, calls: BTreeSet<CallId>, next: u64, version: u64) -> Result<(), Error> {
+        let mut edges = vec![EdgeWrite::Put(EdgeRow {
+            kind: CURSOR.to_owned(),
+            id: "log".to_owned(),
+            owner: None,
+            version,
+            at: None,
+            state: format!("{{\"next\":{next}}}"),
+        })];
+        let policy = self.policy().await?;
+        for call in calls {
+            // A call that is only audited has no row, and asks nobody.
+            let row = self.engine.store().call(self.engine.tenant(), call).await?;
+            let Some(call) = row.and_then(|it| Call::from_text(&it.state).ok()) else {
+                continue;
+            };
+            self.compare(&call, &policy, next, &mut edges).await?;
+        }
+        let commit = Commit {
+            edges,
+            durability: Durability::Process,
+            ..Commit::new(self.engine.tenant().clone(), self.engine.now())
+        };
+        match self.engine.store().commit(commit).await? {
+            // Another process was faster, or a call moved: the cursor says what is left to do.
+            Committed::Done { .. } | Committed::Conflict | Committed::Full => Ok(()),
+        }
+    }
+
+    /// What is new about one call since it was last told of.
+    async fn compare(
+        &self,
+        call: &Call,
+        policy: &Policy,
+        seq: u64,
+        edges: &mut Vec<EdgeWrite>,
+    ) -> Result<(), Error> {
+        let mut told = self.told(call).await?;
+        for asked in call.requirements() {
+            let before = told.remove(&asked.id);
+            let to = self.destinations(&asked, policy).await?;
+            let mut news = |notice, to: &str| edges.extend(self.delivery(notice, asked.id, to, seq));
+            let known = before.as_ref().map_or(&[][..], |(_, it)| &it.to);
+            let escalated = asked.escalated && before.as_ref().is_some_and(|(_, it)| !it.escalated);
+            for place in to.iter().filter(|it| !known.contains(it)) {
+                let notice = if escalated {
+                    NoticeKind::Escalated
+                } else {
+                    NoticeKind::Asked
+                };
+                news(notice, place);
+            }
+            if let Some((_, was)) = &before {
+                let changes = [
+                    (asked.has > was.has).then_some(NoticeKind::Decided),
+                    (asked.warned && !was.warned).then_some(NoticeKind::Warned),
+                    escalated.then_some(NoticeKind::Escalated),
+                ];
+                for notice in changes.into_iter().flatten() {
+                    for place in known {
+                        news(notice, place);
+                    }
+                }
+            }
+            let mut now: BTreeSet<String> = to.into_iter().collect();
+            now.extend(known.iter().cloned());
+            if now.is_empty() {
+                continue;
+            }
+            edges.push(told_row(&asked, now, seq, before.map(|(version, _)| version))?);
+        }
+        for (id, (version, was)) in told {
+            let notice = self.end(call.id(), id, was.seq).await?;
+            edges.extend(was.to.iter().filter_map(|it| self.delivery(notice, id, it, seq)));
+            edges.push(EdgeWrite::Delete {
+                kind: TOLD.to_owned(),
+                id: id.to_string(),
+                version,
+            });
+        }
+        Ok(())
+    }
+
+    /// Nothing, if nobody there wants to hear of that.
+    fn delivery(&self, notice: NoticeKind, id: RequirementId, to: &str, seq: u64) -> Option<EdgeWrite> {
+        let now = self.engine.now();
+        let wanted = self.channels.to(to).is_none_or(|it| it.tells(notice));
+        wanted
+            .then(|| Delivery::new(self.engine.tenant(), notice, id, to.to_owned(), seq, now).put(super::DUE))
+    }
+
+    /// What was told of a call, with the versions of the rows.
+    async fn told(&self, call: &Call) -> Result<BTreeMap<RequirementId, (u64, Told)>, Error> {
+        let name = call.id().to_string();
+        let prefix = format!("req_{}_", name.rsplit('_').next().unwrap_or_default());
+        let mut after = prefix.clone();
+        let mut found = BTreeMap::new();
+        loop {
+            let rows = self
+                .engine
+                .store()
+                .edges(self.engine.tenant(), &EdgeFilter::of(TOLD), Some(&after), 16)
+                .await?;
+            let full = rows.len() == 16;
+            for row in rows {
+                if !row.id.starts_with(&prefix) {
+                    return Ok(found);
+                }
+                let told: Told =
+                    serde_json::from_str(&row.state).map_err(|error| damaged(&row.id, &error))?;
+                let id = row.id.parse().map_err(|error| damaged(&row.id, &error))?;
+                found.insert(id, (row.version, told));
+                after = row.id;
+            }
+            if !full {
+                return Ok(found);
+            }
+        }
+    }
+
+    /// Where to tell that this is asked, of the places that something here reaches.
+    async fn destinations(&self, asked: &Requirement, policy: &Policy) -> Result<Vec<String>, Error> {
+        let to = match asked.kind {
+            RequirementKind::Approval => {
+                let pool = asked.pool.as_ref().and_then(|it| policy.pools().get(it));
+                let notify = pool.into_iter().flat_map(|it| &it.notify);
+                let further = pool.into_iter().flat_map(|it| &it.escalate_to);
+                let further = further.filter(|_| asked.escalated);
+                notify.chain(further).cloned().collect()
+            }
+            RequirementKind::UserInput | RequirementKind::Confirmation => {
+                self.channels.of_person(&asked.requester).await?
+            }
+            RequirementKind::External => self.notify.external.clone(),
+            RequirementKind::InDoubt => self.notify.in_doubt.clone(),
+        };
+        let mut seen = BTreeSet::new();
+        let reached = to.into_iter().filter(|it| self.channels.to(it).is_some());
+        Ok(reached.filter(|it| seen.insert(it.clone())).collect())
+    }
+
+    /// Why something is not asked any more, from what the log says of its call since entry `from`.
+    async fn end(&self, call: &CallId, id: RequirementId, from: u64) -> Result<NoticeKind, Error> {
+        let (store, tenant) = (self.engine.store(), self.engine.tenant());
+        let (mut from, mut expired) = (from, false);
+        loop {
+            let entries = store.entries(tenant, Some(*call), from, PAGE).await?;
+            let Some(last) = entries.last() else {
+                let other = if expired {
+                    NoticeKind::Expired
+                } else {
+                    NoticeKind::Closed
+                };
+                return Ok(other);
+            };
+            from = last.seq + 1;
+            for entry in entries.iter().filter_map(|it| read(it).ok()) {
+                if entry.requirement == Some(id) && entry.kind != "call.refused" {
+                    return Ok(NoticeKind::Decided);
+                }
+                expired |= entry.kind == "call.deadline_passed";
+            }
+        }
+    }
+
+    /// The policy as it is stored now.
+    async fn policy(&self) -> Result<Policy, Error> {
+        let found = self.engine.store().directory(self.engine.tenant(), None).await?;
+        Ok(Policy::parse(&found.map(|it| it.policy).unwrap_or_default())?)
+    }
+}
+
+fn told_row(
+    asked: &Requirement,
+    to: BTreeSet<String>,
+    seq: u64,
+    before: Option<u64>,
+) -> Result<EdgeWrite, Error> {
+    let told = Told {
+        v: 1,
+        has: asked.has,
+        warned: asked.warned,
+        escalated: asked.escalated,
+        to: to.into_iter().collect(),
+        seq,
+    };
+    Ok(EdgeWrite::Put(EdgeRow {
+        kind: TOLD.to_owned(),
+        id: asked.id.to_string(),
+        owner: None,
+        version: before.map_or(0, |it| it + 1),
+        at: None,
+        state: serde_json::to_string(&told).map_err(|error| damaged("what was told", &error))?,
+    }))
+}
+
+fn read(row: &EntryRow) -> Result<Entry, serde_json::Error> {
+    serde_json::from_str(&row.text)
+}
+
+fn damaged(what: &str, error: &dyn std::fmt::Display) -> Error {
+    countersign::store::StoreError::Damaged(format!("{what}: {error}")).into()
+}

@@ -1,0 +1,122 @@
+//! Carries notices to web hooks.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use countersign::Engine;
+use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
+use reqwest::{Method, Response, StatusCode, Url};
+
+use super::Keys;
+use super::body::Body;
+use super::signature::Signed;
+use crate::config::Config;
+use crate::failure::Failure;
+use crate::outbox::{Channel, Delivery, Fault};
+use crate::outside::{Outside, Reach, reason};
+
+/// The web hooks of the configuration, by name.
+pub(crate) struct Webhooks {
+    engine: Engine,
+    /// How people reach the console.
+    base: String,
+    receivers: BTreeMap<String, Receiver>,
+}
+
+struct Receiver {
+    url: Url,
+    keys: Keys,
+    outside: Outside,
+}
+
+impl Webhooks {
+    /// Those that are configured, each of them checked as far as its text goes.
+    pub(crate) fn new(engine: Engine, config: &Config, base: &str) -> Result<Self, Failure> {
+        let mut receivers = BTreeMap::new();
+        for (name, hook) in &config.webhooks {
+            let place = |field: &str| format!("webhooks.{name}.{field}");
+            let url: Url = hook
+                .url
+                .parse()
+                .map_err(|error| config.fault(&place("url"), error))?;
+            let reach = if hook.allow_private {
+                Reach::Anywhere
+            } else {
+                Reach::Public
+            };
+            let outside = Outside::new(reach).map_err(Failure::new)?;
+            outside.may_ask(&url).map_err(|why| {
+                config.fault(&place("url"), format!("{why}; `allow_private = true` allows it"))
+            })?;
+            let mut secrets = Vec::new();
+            for secret in &hook.secrets {
+                secrets.push(config.reveal(&place("secrets"), secret)?);
+            }
+            let keys = Keys::read(&secrets).map_err(|why| config.fault(&place("secrets"), why))?;
+            receivers.insert(name.clone(), Receiver { url, keys, outside });
+        }
+        Ok(Self {
+            engine,
+            base: base.to_owned(),
+            receivers,
+        })
+    }
+}
+
+#[async_trait]
+impl Channel for Webhooks {
+    fn reaches(&self, place: &str) -> bool {
+        self.receivers.contains_key(place)
+    }
+
+    async fn carry(&self, delivery: &Delivery) -> Result<(), Fault> {
+        let (_, name) = delivery.kept.to.split_once(':').unwrap_or_default();
+        let receiver = self
+            .receivers
+            .get(name)
+            .ok_or_else(|| Fault::later("it is not configured here"))?;
+        let call = self
+            .engine
+            .desk()
+            .call(delivery.call())
+            .await
+            .map_err(Fault::later)?;
+        let body = serde_json::to_vec(&Body::new(delivery, &call, &self.base));
+        let body = body.map_err(Fault::never)?;
+        let signed = Signed {
+            id: &delivery.id,
+            timestamp: self.engine.now().millis() / 1000,
+            body: &body,
+        };
+        let request = receiver
+            .outside
+            .request(Method::POST, &receiver.url)
+            .map_err(Fault::later)?;
+        let request = request
+            .header(CONTENT_TYPE, "application/json")
+            .header("webhook-id", signed.id)
+            .header("webhook-timestamp", signed.timestamp)
+            .header("webhook-signature", receiver.keys.sign(&signed));
+        let answer = request.body(body).send().await;
+        judged(&answer.map_err(|error| Fault::later(reason(&error)))?)
+    }
+}
+
+/// Standard Webhooks: 2xx is an acknowledgement, 410 asks for no more, everything else is tried again.
+fn judged(answer: &Response) -> Result<(), Fault> {
+    let status = answer.status();
+    let why = format!("it answered {status}");
+    if status.is_success() {
+        return Ok(());
+    }
+    if status == StatusCode::GONE {
+        return Err(Fault::Never { why });
+    }
+    let after = answer.headers().get(RETRY_AFTER);
+    let after = after.and_then(|it| it.to_str().ok()?.trim().parse().ok());
+    Err(Fault::Later {
+        why,
+        after: after.map(Duration::from_secs),
+    })
+}
