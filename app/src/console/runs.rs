@@ -426,19 +426,18 @@ pub(super) async fn say(
         .by(&caller.identity)
         .session(&session)
         .stream()?;
-    let mut leading = tokio::spawn(running.run());
+    let id = running.id();
+    let leading = tokio::spawn(running.run());
     // Short runs are over before anybody could look; of long ones the page tells as they go on.
-    let over = tokio::time::timeout(PATIENCE, &mut leading).await;
-    if let Ok(Ok(run)) = over {
+    if let Ok(Ok(run)) = tokio::time::timeout(PATIENCE, leading).await {
         return Ok(see(&format!("/runs/{}", run?.id())));
     }
-    let now = latest(&shared, &session).await?;
-    Ok(
-        match now.filter(|it| before.is_none_or(|before| before.id != it.id)) {
-            Some(run) => see(&format!("/runs/{}", run.id)),
-            None => see("/chat"),
-        },
-    )
+    let row = shared.engine().store().run(shared.engine().tenant(), id).await?;
+    // One that waits for its conversation to be free may not be there to be looked at yet.
+    Ok(see(&row.map_or_else(
+        || "/chat".to_owned(),
+        |it| format!("/runs/{}", it.id),
+    )))
 }
 
 /// The newest run of a conversation.
