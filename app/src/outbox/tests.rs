@@ -140,6 +140,15 @@ impl World {
             .unwrap()
     }
 
+    /// Alice approves what she asks for herself.
+    async fn refused(&self, call: CallId) {
+        let desk = self.engine.desk();
+        let asked = desk.call(call).await.unwrap().requirements().remove(0);
+        let alice = Identity::asserted("alice").unwrap();
+        let answer = desk.decide(Decision::approve(&asked).by(&alice)).await;
+        assert!(matches!(answer.unwrap().answer, countersign::Answer::Refused(_)));
+    }
+
     fn arrived(&self) -> Vec<(NoticeKind, String)> {
         let arrived = self.wire.arrived.lock().unwrap();
         arrived
@@ -242,6 +251,7 @@ async fn what_was_decided_before_anybody_was_told_is_told_as_decided() {
     // Told in pages of 64 entries: what a later page decides is not told by an earlier one, and again then.
     let call = world.open("south").await;
     world.look().await;
+    world.refused(call).await;
     for gate in 0..80 {
         world.open(&format!("gate {gate}")).await;
     }
@@ -261,21 +271,7 @@ async fn an_answer_that_was_refused_is_no_decision() {
     world.look().await;
     let call = world.open("north").await;
     world.look().await;
-    let asked = world
-        .engine
-        .desk()
-        .call(call)
-        .await
-        .unwrap()
-        .requirements()
-        .remove(0);
-    let alice = Identity::asserted("alice").unwrap();
-    let decision = Decision::approve(&asked).by(&alice);
-    let refused = world.engine.desk().decide(decision).await.unwrap().answer;
-    assert!(
-        matches!(refused, countersign::Answer::Refused(_)),
-        "she asks herself"
-    );
+    world.refused(call).await;
     world.clock.advance(Duration::from_hours(8));
     world.engine.worker().sweep().await.unwrap();
     world.look().await;
