@@ -21,6 +21,7 @@ use tokio::sync::watch;
 
 use crate::credential::Credentials;
 use crate::session::Session;
+use crate::webhook::Reports;
 
 pub(crate) use caller::Caller;
 pub(crate) use caller::set_cookie;
@@ -50,17 +51,24 @@ struct Inner {
     feed: Feed,
     limits: Limits,
     metrics: Metrics,
+    reports: Reports,
     stopping: watch::Receiver<bool>,
 }
 
 impl Shared {
-    pub(crate) fn new(session: Session, limits: Limits, stopping: watch::Receiver<bool>) -> Self {
+    pub(crate) fn new(
+        session: Session,
+        limits: Limits,
+        reports: Reports,
+        stopping: watch::Receiver<bool>,
+    ) -> Self {
         let feed = Feed::new();
         Self(Arc::new(Inner {
             session,
             feed,
             limits,
             metrics: Metrics::new(),
+            reports,
             stopping,
         }))
     }
@@ -91,6 +99,11 @@ impl Shared {
 
     pub(crate) fn metrics(&self) -> &Metrics {
         &self.0.metrics
+    }
+
+    /// Who may report results.
+    pub(crate) fn reports(&self) -> &Reports {
+        &self.0.reports
     }
 
     /// Turns true when the server stops: whoever waits or streams ends then.
