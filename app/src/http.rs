@@ -16,6 +16,7 @@ mod keys;
 pub(crate) mod problem;
 mod requirements;
 mod runs;
+mod slack;
 mod tools;
 mod unique;
 pub(crate) mod wire;
@@ -34,6 +35,7 @@ use utoipa_axum::routes;
 use crate::http::problem::Problem;
 use crate::server::Shared;
 
+pub(crate) use extract::too_large;
 pub(crate) use idempotency::KIND as KEPT_ANSWERS;
 
 /// The routes with what is said of them.
@@ -76,6 +78,7 @@ fn described() -> OpenApiRouter<Shared> {
         .routes(routes!(keys::revoke))
         .routes(routes!(actors::list))
         .routes(routes!(actors::set, actors::remove))
+        .routes(routes!(slack::list, slack::link, slack::unlink))
         .routes(routes!(external::report))
         .routes(routes!(events::events));
     router

@@ -21,6 +21,8 @@ use tokio::sync::watch;
 
 use crate::credential::Credentials;
 use crate::session::Session;
+use crate::slack::Slack;
+use crate::slack::people::Links;
 
 pub(crate) use caller::Caller;
 pub(crate) use caller::set_cookie;
@@ -51,10 +53,16 @@ struct Inner {
     limits: Limits,
     metrics: Metrics,
     stopping: watch::Receiver<bool>,
+    slack: Option<Arc<Slack>>,
 }
 
 impl Shared {
-    pub(crate) fn new(session: Session, limits: Limits, stopping: watch::Receiver<bool>) -> Self {
+    pub(crate) fn new(
+        session: Session,
+        limits: Limits,
+        stopping: watch::Receiver<bool>,
+        slack: Option<Arc<Slack>>,
+    ) -> Self {
         let feed = Feed::new();
         Self(Arc::new(Inner {
             session,
@@ -62,6 +70,7 @@ impl Shared {
             limits,
             metrics: Metrics::new(),
             stopping,
+            slack,
         }))
     }
 
@@ -81,12 +90,22 @@ impl Shared {
         Credentials(self.engine())
     }
 
+    /// Which user of Slack is whom.
+    pub(crate) fn links(&self) -> Links<'_> {
+        Links(self.engine())
+    }
+
     pub(crate) fn feed(&self) -> &Feed {
         &self.0.feed
     }
 
     pub(crate) fn limits(&self) -> &Limits {
         &self.0.limits
+    }
+
+    /// The workspace that this server speaks to, if one is configured.
+    pub(crate) fn slack(&self) -> Option<&Arc<Slack>> {
+        self.0.slack.as_ref()
     }
 
     pub(crate) fn metrics(&self) -> &Metrics {

@@ -41,14 +41,23 @@ fn a_user_is_one_person_and_an_admin_says_so() {
         entry(LINKED, "T0123/U0789", "bob", &ada),
         unlinked("bob"),
         linked("carol"),
-        entry("slack.refused", USER, "bob", &json!({"id": "mallory", "kind": "person"})),
+        entry(
+            "slack.refused",
+            USER,
+            "bob",
+            &json!({"id": "mallory", "kind": "person"}),
+        ),
     ];
     let report = verify(&mut contradictions::written(&honest), &Request::default()).unwrap();
     assert_eq!(report.findings, []);
-    let refused = |entries: &[Map<String, Value>], why| contradictions::refused(entries, entries.len() - 1, why);
+    let refused =
+        |entries: &[Map<String, Value>], why| contradictions::refused(entries, entries.len() - 1, why);
     refused(&[linked("bob"), linked("carol")], "was linked to `bob` already");
     refused(&[unlinked("bob")], "was linked to nobody");
-    refused(&[linked("bob"), unlinked("carol")], "was linked to `bob`, not to `carol`");
+    refused(
+        &[linked("bob"), unlinked("carol")],
+        "was linked to `bob`, not to `carol`",
+    );
     for by in [
         json!({"id": "bob", "kind": "person", "roles": ["manager"]}),
         json!({"id": "robot", "kind": "agent", "roles": ["admin"]}),
