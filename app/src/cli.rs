@@ -8,9 +8,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+#[cfg(feature = "http")]
+use countersign::Role;
 use countersign::core::grant::Span;
 use countersign::schema::Dialect;
-use countersign::{ActorId, CallId, GrantId, RequirementId, Role, RunId};
+use countersign::{ActorId, CallId, GrantId, RequirementId, RunId};
 
 pub(crate) use actors::{ActorKind, Actors, ActorsArgs};
 #[cfg(feature = "http")]

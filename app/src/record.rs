@@ -73,11 +73,13 @@ impl Record {
     }
 
     /// The words kept beside the log under a name of the entry, if they were not erased.
+    #[cfg(feature = "http")]
     pub(crate) fn word<'a>(&self, words: &'a BTreeMap<String, String>, name: &str) -> Option<&'a str> {
         words.get(self.text(name)).map(String::as_str)
     }
 
     /// The time, as it stands in the log.
+    #[cfg(feature = "http")]
     pub(crate) fn time(&self) -> &str {
         self.text("time")
     }
