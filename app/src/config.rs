@@ -32,6 +32,8 @@ pub(crate) struct Config {
     pub(crate) notify: Notify,
     pub(crate) slack: Option<slack::Config>,
     #[serde(default)]
+    pub(crate) external: External,
+    #[serde(default)]
     pub(crate) webhooks: BTreeMap<String, webhook::Config>,
     /// Where it was read: what it names is found from there.
     #[serde(skip)]
@@ -48,6 +50,15 @@ pub(crate) struct Notify {
     /// Calls whose result an outside system reports.
     #[serde(default)]
     pub(crate) external: Vec<String>,
+}
+
+/// What is demanded of those who report results with a token.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct External {
+    /// Names of web hooks: a report is signed by one of them, besides. Nothing is demanded if there are none.
+    #[serde(default)]
+    pub(crate) signed_by: Vec<String>,
 }
 
 impl Config {

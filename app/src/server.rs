@@ -23,6 +23,7 @@ use crate::credential::Credentials;
 use crate::session::Session;
 use crate::slack::Slack;
 use crate::slack::people::Links;
+use crate::webhook::Reports;
 
 pub(crate) use caller::Caller;
 pub(crate) use caller::set_cookie;
@@ -52,6 +53,7 @@ struct Inner {
     feed: Feed,
     limits: Limits,
     metrics: Metrics,
+    reports: Reports,
     stopping: watch::Receiver<bool>,
     slack: Option<Arc<Slack>>,
 }
@@ -60,8 +62,9 @@ impl Shared {
     pub(crate) fn new(
         session: Session,
         limits: Limits,
-        stopping: watch::Receiver<bool>,
+        reports: Reports,
         slack: Option<Arc<Slack>>,
+        stopping: watch::Receiver<bool>,
     ) -> Self {
         let feed = Feed::new();
         Self(Arc::new(Inner {
@@ -69,6 +72,7 @@ impl Shared {
             feed,
             limits,
             metrics: Metrics::new(),
+            reports,
             stopping,
             slack,
         }))
@@ -110,6 +114,11 @@ impl Shared {
 
     pub(crate) fn metrics(&self) -> &Metrics {
         &self.0.metrics
+    }
+
+    /// Who may report results.
+    pub(crate) fn reports(&self) -> &Reports {
+        &self.0.reports
     }
 
     /// Turns true when the server stops: whoever waits or streams ends then.

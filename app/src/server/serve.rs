@@ -26,6 +26,7 @@ use crate::server::listen::{answer, tls};
 use crate::server::{BODY, Feed, LINK, Limits, Shared};
 use crate::session::{Session, signalled};
 use crate::slack::{self, Slack};
+use crate::webhook::Reports;
 use crate::{console, http, local, print};
 
 /// How often what is over is forgotten: sessions, links, answers kept for repeats.
@@ -84,10 +85,11 @@ pub(crate) async fn serve(
     let slack = Slack::configured(&session, &config, &base)?;
     let channels = channels::made(&session, &config, &base, slack.as_ref())?;
     channels::missing(&session, &channels).await?;
+    let reports = Reports::new(&config)?;
     let signal = signalled()?;
     let (stop, stopping) = watch::channel(false);
     let limits = Limits::new(args.rate);
-    let shared = Shared::new(session.clone(), limits, stopping.clone(), slack);
+    let shared = Shared::new(session.clone(), limits, reports, slack, stopping.clone());
 
     let feed = tokio::spawn(Feed::run(shared.clone(), stopping.clone()));
     let sweeper = tokio::spawn(sweep(shared.clone(), stopping.clone()));

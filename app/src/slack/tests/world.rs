@@ -24,6 +24,7 @@ use crate::server::{Limits, Shared, router};
 use crate::session::Session;
 use crate::slack::people::{Links, User};
 use crate::slack::{Cards, Slack};
+use crate::webhook::Reports;
 
 pub(super) const SECRET: &str = "the-signing-secret-of-no-app-0002";
 
@@ -108,7 +109,13 @@ impl World {
             .unwrap()
             .unwrap();
         let (stop, stopping) = watch::channel(false);
-        let shared = Shared::new(session, Limits::new(1_000_000), stopping, Some(slack.clone()));
+        let shared = Shared::new(
+            session,
+            Limits::new(1_000_000),
+            Reports::default(),
+            Some(slack.clone()),
+            stopping,
+        );
         let world = Self {
             router: router(shared.clone()),
             shared,
