@@ -170,7 +170,7 @@ async fn all(shared: &Shared, caller: &Caller) -> Result<Vec<(Call, Vec<Requirem
         .store()
         .history(engine.tenant(), &filter, None, LOOKED_AT)
         .await?;
-    let calls = rows.iter().filter_map(|it| Call::from_text(&it.state).ok());
+    let calls = rows.iter().filter_map(|it| engine.read(it).ok());
     Ok(calls
         .filter(|it| sight::sees(&caller.actor, it))
         .map(|it| {

@@ -124,7 +124,7 @@ impl Outbox {
         for (call, decided) in calls {
             // A call that is only audited has no row, and asks nobody.
             let row = self.engine.store().call(self.engine.tenant(), call).await?;
-            let Some(call) = row.and_then(|it| Call::from_text(&it.state).ok()) else {
+            let Some(call) = row.and_then(|it| self.engine.read(&it).ok()) else {
                 continue;
             };
             self.compare(&call, decided, &policy, next, &mut edges).await?;
