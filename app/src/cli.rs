@@ -1,6 +1,8 @@
 //! The words of the command line. What they do is in the modules beside.
 
 mod actors;
+#[cfg(feature = "http")]
+mod slack;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -13,6 +15,8 @@ use countersign::schema::Dialect;
 use countersign::{ActorId, CallId, GrantId, RequirementId, RunId};
 
 pub(crate) use actors::{ActorKind, Actors, ActorsArgs};
+#[cfg(feature = "http")]
+pub(crate) use slack::Slack;
 
 /// Everything that can be said.
 #[derive(Debug, Parser)]
@@ -84,6 +88,10 @@ pub(crate) enum Command {
     #[cfg(feature = "http")]
     #[command(subcommand)]
     Key(Key),
+    /// Say which user of Slack decides as whom
+    #[cfg(feature = "http")]
+    #[command(subcommand)]
+    Slack(Slack),
     /// Play a story with every kind of gate
     Demo,
 }

@@ -12,7 +12,7 @@ use regex::Regex;
 use serde::Deserialize;
 
 use crate::failure::Failure;
-use crate::webhook;
+use crate::{slack, webhook};
 
 /// The file in the data directory that counts unless another is named.
 pub(crate) const USUAL: &str = "serve.toml";
@@ -30,6 +30,7 @@ pub(crate) struct Config {
     /// Where to tell what no pool is asked for.
     #[serde(default)]
     pub(crate) notify: Notify,
+    pub(crate) slack: Option<slack::Config>,
     #[serde(default)]
     pub(crate) external: External,
     #[serde(default)]

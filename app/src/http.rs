@@ -16,6 +16,7 @@ pub(crate) mod keys;
 pub(crate) mod problem;
 mod requirements;
 mod runs;
+mod slack;
 mod tools;
 mod unique;
 pub(crate) mod wire;
@@ -36,6 +37,7 @@ use utoipa_axum::routes;
 use crate::http::problem::Problem;
 use crate::server::Shared;
 
+pub(crate) use extract::too_large;
 pub(crate) use idempotency::KIND as KEPT_ANSWERS;
 
 /// The routes with what is said of them.
@@ -78,6 +80,7 @@ fn described() -> OpenApiRouter<Shared> {
         .routes(routes!(keys::revoke))
         .routes(routes!(actors::list))
         .routes(routes!(actors::set, actors::remove))
+        .routes(routes!(slack::list, slack::link, slack::unlink))
         .routes(routes!(external::report))
         .routes(routes!(events::events));
     router

@@ -68,6 +68,8 @@ mod session;
 mod show;
 #[cfg(feature = "http")]
 mod sight;
+#[cfg(feature = "http")]
+mod slack;
 mod stage;
 #[cfg(test)]
 mod tests;

@@ -21,6 +21,8 @@ use tokio::sync::watch;
 
 use crate::credential::Credentials;
 use crate::session::Session;
+use crate::slack::Slack;
+use crate::slack::people::Links;
 use crate::webhook::Reports;
 
 pub(crate) use caller::Caller;
@@ -53,6 +55,7 @@ struct Inner {
     metrics: Metrics,
     reports: Reports,
     stopping: watch::Receiver<bool>,
+    slack: Option<Arc<Slack>>,
 }
 
 impl Shared {
@@ -60,6 +63,7 @@ impl Shared {
         session: Session,
         limits: Limits,
         reports: Reports,
+        slack: Option<Arc<Slack>>,
         stopping: watch::Receiver<bool>,
     ) -> Self {
         let feed = Feed::new();
@@ -70,6 +74,7 @@ impl Shared {
             metrics: Metrics::new(),
             reports,
             stopping,
+            slack,
         }))
     }
 
@@ -89,12 +94,22 @@ impl Shared {
         Credentials(self.engine())
     }
 
+    /// Which user of Slack is whom.
+    pub(crate) fn links(&self) -> Links<'_> {
+        Links(self.engine())
+    }
+
     pub(crate) fn feed(&self) -> &Feed {
         &self.0.feed
     }
 
     pub(crate) fn limits(&self) -> &Limits {
         &self.0.limits
+    }
+
+    /// The workspace that this server speaks to, if one is configured.
+    pub(crate) fn slack(&self) -> Option<&Arc<Slack>> {
+        self.0.slack.as_ref()
     }
 
     pub(crate) fn metrics(&self) -> &Metrics {
