@@ -67,7 +67,7 @@ impl Outbox {
         due.sort_by_key(|it| (it.kept.seq, it.kept.notice));
         let began = Instant::now();
         for delivery in due {
-            if began.elapsed() > VISIT {
+            if began.elapsed() > VISIT || *self.stopping.borrow() {
                 break;
             }
             let now = self.engine.now();

@@ -9,6 +9,7 @@ use countersign::store::{EdgeFilter, Sqlite};
 use countersign::testing::TestClock;
 use countersign::{Call, CallId, NoticeKind};
 use tempfile::TempDir;
+use tokio::sync::watch;
 
 use super::{Channel, Channels, DEAD, DUE, Delivery, Fault, Outbox, SENT};
 use crate::config::Notify;
@@ -84,6 +85,7 @@ struct World {
     clock: TestClock,
     wire: Wire,
     data: TempDir,
+    stopping: watch::Sender<bool>,
 }
 
 impl World {
@@ -95,6 +97,7 @@ impl World {
             clock,
             wire: Wire::default(),
             data,
+            stopping: watch::Sender::new(false),
         }
     }
 
@@ -106,7 +109,12 @@ impl World {
             in_doubt: vec!["test:operators".to_owned()],
             external: Vec::new(),
         };
-        Arc::new(Outbox::new(self.engine.clone(), channels, notify))
+        Arc::new(Outbox::new(
+            self.engine.clone(),
+            channels,
+            notify,
+            self.stopping.subscribe(),
+        ))
     }
 
     /// Everything an outbox does in one look.
@@ -462,4 +470,31 @@ async fn after_three_days_it_is_given_up_and_the_receivers_wish_is_kept() {
         world.look().await;
     }
     assert_eq!((world.kept(DUE).await, world.kept(DEAD).await), (0, 1));
+}
+
+#[tokio::test]
+async fn what_is_damaged_is_told_anew_and_keeps_nobody_waiting() {
+    let world = World::new().await;
+    world.look().await;
+    let call = world.open("north").await;
+    world.look().await;
+    let sql = rusqlite::Connection::open(world.data.path().join("countersign.db")).unwrap();
+    let changed = sql.execute("UPDATE edge SET state = 'garbage' WHERE kind = 'outbox.told'", []);
+    assert_eq!(changed.unwrap(), 1);
+    world.approve(call, "bob").await;
+    world.open("south").await;
+    world.look().await;
+    let asked = (NoticeKind::Asked, "test:ops");
+    assert_eq!(world.arrived(), at(&[asked, asked, asked]));
+}
+
+#[tokio::test]
+async fn whoever_stops_begins_nothing_new() {
+    let world = World::new().await;
+    world.look().await;
+    world.open("north").await;
+    world.outbox().fill().await.unwrap();
+    world.stopping.send_replace(true);
+    world.outbox().send().await.unwrap();
+    assert_eq!((world.arrived().len(), world.kept(DUE).await), (0, 1));
 }
