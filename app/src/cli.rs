@@ -1,16 +1,26 @@
 //! The words of the command line. What they do is in the modules beside.
 
 mod actors;
+#[cfg(feature = "http")]
+mod outbox;
+#[cfg(feature = "http")]
+mod slack;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+#[cfg(feature = "http")]
+use countersign::Role;
 use countersign::core::grant::Span;
 use countersign::schema::Dialect;
-use countersign::{ActorId, CallId, GrantId, RequirementId, Role, RunId};
+use countersign::{ActorId, CallId, GrantId, RequirementId, RunId};
 
 pub(crate) use actors::{ActorKind, Actors, ActorsArgs};
+#[cfg(feature = "http")]
+pub(crate) use outbox::Outbox;
+#[cfg(feature = "http")]
+pub(crate) use slack::Slack;
 
 /// Everything that can be said.
 #[derive(Debug, Parser)]
@@ -86,6 +96,10 @@ pub(crate) enum Command {
     #[cfg(feature = "http")]
     #[command(subcommand)]
     Outbox(Outbox),
+    /// Say which user of Slack decides as whom
+    #[cfg(feature = "http")]
+    #[command(subcommand)]
+    Slack(Slack),
     /// Play a story with every kind of gate
     Demo,
 }
@@ -362,32 +376,6 @@ pub(crate) enum Key {
     Revoke {
         /// Its id, as the list has it
         key: String,
-    },
-}
-
-#[cfg(feature = "http")]
-#[derive(Debug, Subcommand)]
-pub(crate) enum Outbox {
-    /// List them
-    List {
-        /// due, sent, or dead: given up
-        #[arg(long, value_name = "STATE", default_value = "due")]
-        state: crate::outbox::look::State,
-        /// Go on after this notice, the `next` of the page before
-        #[arg(long, value_name = "NOTICE")]
-        after: Option<String>,
-        /// At most this many
-        #[arg(long, default_value_t = 50, value_parser = page())]
-        limit: u16,
-    },
-    /// Send one again that was given up
-    Again {
-        /// Its id, as the list has it
-        #[arg(value_name = "NOTICE")]
-        id: String,
-        /// Who wants it: an operator or an admin
-        #[arg(long = "as", value_name = "ACTOR")]
-        by: ActorId,
     },
 }
 

@@ -6,26 +6,29 @@
 mod actors;
 mod approvals;
 mod audit;
-mod calls;
+pub(crate) mod calls;
 pub(crate) mod events;
 mod external;
 mod extract;
 mod grants;
 mod idempotency;
-mod keys;
+pub(crate) mod keys;
 pub(crate) mod outbox;
 pub(crate) mod problem;
 mod requirements;
 mod runs;
+mod slack;
 mod tools;
 mod unique;
 pub(crate) mod wire;
 
+use std::sync::LazyLock;
+
+use axum::Router;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use axum::{Json, Router};
 use serde_json::{Value, json};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{Components, InfoBuilder, OpenApiBuilder};
@@ -36,6 +39,7 @@ use crate::http::problem::Problem;
 use crate::outbox::look::{self, State as Standing};
 use crate::server::Shared;
 
+pub(crate) use extract::too_large;
 pub(crate) use idempotency::KIND as KEPT_ANSWERS;
 
 /// The routes with what is said of them.
@@ -80,6 +84,7 @@ fn described() -> OpenApiRouter<Shared> {
         .routes(routes!(outbox::again))
         .routes(routes!(actors::list))
         .routes(routes!(actors::set, actors::remove))
+        .routes(routes!(slack::list, slack::link, slack::unlink))
         .routes(routes!(external::report))
         .routes(routes!(events::events));
     router
@@ -135,8 +140,10 @@ pub(crate) fn router() -> Router<Shared> {
     router.route("/openapi.json", get(document))
 }
 
-async fn document() -> Json<Value> {
-    Json(openapi())
+async fn document() -> impl IntoResponse {
+    /// It takes longer to make than to send, and anybody may ask for it.
+    static DOCUMENT: LazyLock<String> = LazyLock::new(|| openapi().to_string());
+    ([(header::CONTENT_TYPE, "application/json")], DOCUMENT.as_str())
 }
 
 /// Whether the process lives.

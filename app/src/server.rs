@@ -21,6 +21,9 @@ use tokio::sync::watch;
 
 use crate::credential::Credentials;
 use crate::session::Session;
+use crate::slack::Slack;
+use crate::slack::people::Links;
+use crate::webhook::Reports;
 
 pub(crate) use caller::Caller;
 pub(crate) use caller::set_cookie;
@@ -50,18 +53,28 @@ struct Inner {
     feed: Feed,
     limits: Limits,
     metrics: Metrics,
+    reports: Reports,
     stopping: watch::Receiver<bool>,
+    slack: Option<Arc<Slack>>,
 }
 
 impl Shared {
-    pub(crate) fn new(session: Session, limits: Limits, stopping: watch::Receiver<bool>) -> Self {
+    pub(crate) fn new(
+        session: Session,
+        limits: Limits,
+        reports: Reports,
+        slack: Option<Arc<Slack>>,
+        stopping: watch::Receiver<bool>,
+    ) -> Self {
         let feed = Feed::new();
         Self(Arc::new(Inner {
             session,
             feed,
             limits,
             metrics: Metrics::new(),
+            reports,
             stopping,
+            slack,
         }))
     }
 
@@ -81,6 +94,11 @@ impl Shared {
         Credentials(self.engine())
     }
 
+    /// Which user of Slack is whom.
+    pub(crate) fn links(&self) -> Links<'_> {
+        Links(self.engine())
+    }
+
     pub(crate) fn feed(&self) -> &Feed {
         &self.0.feed
     }
@@ -89,8 +107,18 @@ impl Shared {
         &self.0.limits
     }
 
+    /// The workspace that this server speaks to, if one is configured.
+    pub(crate) fn slack(&self) -> Option<&Arc<Slack>> {
+        self.0.slack.as_ref()
+    }
+
     pub(crate) fn metrics(&self) -> &Metrics {
         &self.0.metrics
+    }
+
+    /// Who may report results.
+    pub(crate) fn reports(&self) -> &Reports {
+        &self.0.reports
     }
 
     /// Turns true when the server stops: whoever waits or streams ends then.

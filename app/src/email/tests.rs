@@ -10,10 +10,11 @@ use countersign::{Call, CallId};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 
 use super::Emails;
 use super::server::{Security, Server};
-use crate::config::{Config, USUAL};
+use crate::config::{Config, Notify, USUAL};
 use crate::outbox::{Channels, DEAD, DUE, Outbox, SENT};
 
 /// Raise a bridge.
@@ -143,6 +144,7 @@ struct World {
     clock: TestClock,
     post: Post,
     outbox: Arc<Outbox>,
+    _stopping: watch::Sender<bool>,
     _data: TempDir,
 }
 
@@ -168,16 +170,14 @@ impl World {
         );
         let mut channels = Channels::default();
         channels.add("mailto", emails(&engine, &config).unwrap());
-        let outbox = Arc::new(Outbox::new(
-            engine.clone(),
-            channels,
-            crate::config::Notify::default(),
-        ));
+        let (stopping, running) = watch::channel(false);
+        let outbox = Outbox::new(engine.clone(), channels, Notify::default(), running);
         let world = Self {
             engine,
             clock,
             post,
-            outbox,
+            outbox: Arc::new(outbox),
+            _stopping: stopping,
             _data: data,
         };
         world.look().await;

@@ -114,8 +114,8 @@ pub(super) async fn again(
         return Err(Problem::forbidden("operators and admins send again"));
     }
     let asked = json!({"send again": id});
-    let mut once = Once::new(&shared, &caller, &headers, &asked)?;
-    if let Begun::Answered(answer) = once.begin(false).await? {
+    let once = Once::new(&shared, &caller, &headers, &asked, false)?;
+    if let Begun::Answered(answer) = once.begin().await? {
         return Ok(answer);
     }
     let done = look::again(shared.engine(), &id, &caller.identity).await;
@@ -124,7 +124,7 @@ pub(super) async fn again(
         Ok(other) => Err(not_again(&other)),
         Err(problem) => Err(problem),
     };
-    once.end(false, answer).await
+    once.end(answer).await
 }
 
 /// Why something is not sent again.

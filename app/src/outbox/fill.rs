@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use countersign::core::requirement::Ask;
 use countersign::store::{
     Commit, Committed, Durability, EdgeFilter, EdgeRow, EdgeWrite, EntryRow, HistoryFilter,
 };
@@ -16,9 +17,11 @@ const CURSOR: &str = "outbox.cursor";
 const TOLD: &str = "outbox.told";
 /// How many entries one commit goes on.
 const PAGE: usize = 64;
+/// How often it may be overtaken in one look.
+const TRIES: usize = 8;
 
 /// How something stood when it was last told of.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Told {
     v: u32,
@@ -44,15 +47,43 @@ struct Entry {
     requirement: Option<RequirementId>,
 }
 
+impl Entry {
+    /// What it decided, if it did: a refusal decides nothing.
+    fn decides(&self) -> Option<RequirementId> {
+        self.requirement.filter(|_| self.kind != "call.refused")
+    }
+}
+
+/// How far one page has led.
+enum Filled {
+    /// To the end of the log.
+    All,
+    /// To the next page.
+    Page,
+    /// Nowhere: another process was faster.
+    Overtaken,
+}
+
+/// Calls that the log names, and what it says was decided of them.
+type Calls = BTreeMap<CallId, BTreeSet<RequirementId>>;
+
 impl Outbox {
-    /// Finds out what is to be told, up to the end of the log.
-    pub(crate) async fn fill(&self) -> Result<(), Error> {
-        while self.fill_page().await? {}
-        Ok(())
+    /// Finds out what is to be told, up to the end of the log. False if others are at it, too: then it is not known
+    /// whether all was found.
+    pub(crate) async fn fill(&self) -> Result<bool, Error> {
+        let mut overtaken = 0;
+        while overtaken < TRIES && !*self.stopping.borrow() {
+            match self.fill_page().await? {
+                Filled::All => return Ok(true),
+                Filled::Page => {}
+                Filled::Overtaken => overtaken += 1,
+            }
+        }
+        Ok(false)
     }
 
-    /// One page of the log; false at its end.
-    async fn fill_page(&self) -> Result<bool, Error> {
+    /// One page of the log.
+    async fn fill_page(&self) -> Result<Filled, Error> {
         let store = self.engine.store();
         let tenant = self.engine.tenant();
         let found = store.edge(tenant, CURSOR, "log").await?;
@@ -66,16 +97,20 @@ impl Outbox {
         };
         let entries = store.entries(tenant, None, next, PAGE).await?;
         let Some(last) = entries.last() else {
-            return Ok(false);
+            return Ok(Filled::All);
         };
         let next = last.seq + 1;
-        let calls: BTreeSet<CallId> = entries.iter().filter_map(|it| read(it).ok()?.call).collect();
-        self.tell(calls, next, version).await?;
-        Ok(true)
+        let mut calls = Calls::new();
+        for entry in entries.iter().filter_map(|it| read(it).ok()) {
+            let Some(call) = entry.call else { continue };
+            let decided = entry.decides();
+            calls.entry(call).or_default().extend(decided);
+        }
+        self.tell(calls, next, version).await
     }
 
     /// The first time there is an outbox: everything that is asked now is told, and nothing that was before.
-    async fn begin(&self) -> Result<bool, Error> {
+    async fn begin(&self) -> Result<Filled, Error> {
         let store = self.engine.store();
         // Read first: what happens meanwhile is looked at again.
         let head = store.head(self.engine.tenant()).await?.size();
@@ -83,19 +118,18 @@ impl Outbox {
             open: Some(true),
             ..HistoryFilter::default()
         };
-        let (mut calls, mut before) = (BTreeSet::new(), None);
+        let (mut calls, mut before) = (Calls::new(), None);
         loop {
             let rows = store.history(self.engine.tenant(), &open, before, 256).await?;
             let Some(last) = rows.last() else { break };
             before = Some(last.id);
-            calls.extend(rows.iter().map(|it| it.id));
+            calls.extend(rows.iter().map(|it| (it.id, BTreeSet::new())));
         }
-        self.tell(calls, head, 0).await?;
-        Ok(true)
+        self.tell(calls, head, 0).await
     }
 
     /// Makes deliveries of what is new about these calls and moves on to entry `next`, in one commit.
-    async fn tell(&self, calls: BTreeSet<CallId>, next: u64, version: u64) -> Result<(), Error> {
+    async fn tell(&self, calls: Calls, next: u64, version: u64) -> Result<Filled, Error> {
         let mut edges = vec![EdgeWrite::Put(EdgeRow {
             kind: CURSOR.to_owned(),
             id: "log".to_owned(),
@@ -105,35 +139,38 @@ impl Outbox {
             state: format!("{{\"next\":{next}}}"),
         })];
         let policy = self.policy().await?;
-        for call in calls {
+        for (call, decided) in calls {
             // A call that is only audited has no row, and asks nobody.
             let row = self.engine.store().call(self.engine.tenant(), call).await?;
-            let Some(call) = row.and_then(|it| Call::from_text(&it.state).ok()) else {
+            let Some(call) = row.and_then(|it| self.engine.read(&it).ok()) else {
                 continue;
             };
-            self.compare(&call, &policy, next, &mut edges).await?;
+            self.compare(&call, decided, &policy, next, &mut edges).await?;
         }
         let commit = Commit {
             edges,
             durability: Durability::Process,
             ..Commit::new(self.engine.tenant().clone(), self.engine.now())
         };
-        match self.engine.store().commit(commit).await? {
-            // Another process was faster, or a call moved: the cursor says what is left to do.
-            Committed::Done { .. } | Committed::Conflict | Committed::Full => Ok(()),
-        }
+        Ok(match self.engine.store().commit(commit).await? {
+            Committed::Done { .. } => Filled::Page,
+            // Another process was faster: the cursor says what is left to do.
+            Committed::Conflict | Committed::Full => Filled::Overtaken,
+        })
     }
 
-    /// What is new about one call since it was last told of.
+    /// What is new about one call since it was last told of. `decided` is what the entries up to `seq` say of it.
     async fn compare(
         &self,
         call: &Call,
+        mut decided: BTreeSet<RequirementId>,
         policy: &Policy,
         seq: u64,
         edges: &mut Vec<EdgeWrite>,
     ) -> Result<(), Error> {
         let mut told = self.told(call).await?;
         for asked in call.requirements() {
+            decided.remove(&asked.id);
             let before = told.remove(&asked.id);
             let to = self.destinations(&asked, policy).await?;
             let known = before.as_ref().map(|(_, it)| it.to.clone()).unwrap_or_default();
@@ -173,7 +210,10 @@ impl Outbox {
             edges.push(told_row(&asked, now, seq, before.map(|(version, _)| version))?);
         }
         for (id, (version, was)) in told {
-            let notice = self.end(call.id(), id, was.seq).await?;
+            decided.remove(&id);
+            let Some(notice) = self.end(call.id(), id, was.seq, seq).await? else {
+                continue;
+            };
             let told = was
                 .to
                 .iter()
@@ -184,6 +224,14 @@ impl Outbox {
                 id: id.to_string(),
                 version,
             });
+        }
+        // Asked and decided before anybody could be told: the decision is news all the same.
+        for id in decided {
+            let to = self.reached(self.places(call, id, policy));
+            let news = to
+                .iter()
+                .filter_map(|it| self.delivery(NoticeKind::Decided, id, (it, None), seq));
+            edges.extend(news.map(|it| it.put(super::DUE)));
         }
         Ok(())
     }
@@ -227,8 +275,8 @@ impl Outbox {
                 if !row.id.starts_with(&prefix) {
                     return Ok(found);
                 }
-                let told: Told =
-                    serde_json::from_str(&row.state).map_err(|error| damaged(&row.id, &error))?;
+                // What cannot be read is told anew, and keeps nobody else from being told.
+                let told: Told = serde_json::from_str(&row.state).unwrap_or_default();
                 let id = row.id.parse().map_err(|error| damaged(&row.id, &error))?;
                 found.insert(id, (row.version, told));
                 after = row.id;
@@ -255,31 +303,56 @@ impl Outbox {
             RequirementKind::External => self.notify.external.clone(),
             RequirementKind::InDoubt => self.notify.in_doubt.clone(),
         };
-        let mut seen = BTreeSet::new();
-        let reached = to.into_iter().filter(|it| self.channels.to(it).is_some());
-        Ok(reached.filter(|it| seen.insert(it.clone())).collect())
+        Ok(self.reached(to))
     }
 
-    /// Why something is not asked any more, from what the log says of its call since entry `from`.
-    async fn end(&self, call: &CallId, id: RequirementId, from: u64) -> Result<NoticeKind, Error> {
+    /// Those that something here carries to, each once.
+    fn reached(&self, to: Vec<String>) -> Vec<String> {
+        let mut seen = BTreeSet::new();
+        let reached = to.into_iter().filter(|it| self.channels.to(it).is_some());
+        reached.filter(|it| seen.insert(it.clone())).collect()
+    }
+
+    /// Where it would have been told that this was asked, of what is asked of others than the requester.
+    fn places(&self, call: &Call, id: RequirementId, policy: &Policy) -> Vec<String> {
+        let is = |ask| call.requirement_id(ask) == id;
+        let gates = call.gates().approvals.iter().enumerate();
+        let gate = gates.into_iter().find(|(place, _)| is(Ask::Approval(*place)));
+        if let Some(pool) = gate.and_then(|(_, gate)| policy.pools().get(&gate.pool)) {
+            pool.notify.clone()
+        } else if is(Ask::External) {
+            self.notify.external.clone()
+        } else if (1..=*call.doubts()).any(|it| is(Ask::InDoubt(it))) {
+            self.notify.in_doubt.clone()
+        } else {
+            Vec::new()
+        }
+    }
+
+    /// Why something is not asked any more, from what the log says of its call since entry `from`. None if that is for
+    /// later: an entry from `next` on decided it, and will be come to.
+    async fn end(
+        &self,
+        call: &CallId,
+        id: RequirementId,
+        from: u64,
+        next: u64,
+    ) -> Result<Option<NoticeKind>, Error> {
         let (store, tenant) = (self.engine.store(), self.engine.tenant());
-        let (mut from, mut expired) = (from, false);
+        let (mut from, mut end) = (from, NoticeKind::Closed);
         loop {
             let entries = store.entries(tenant, Some(*call), from, PAGE).await?;
             let Some(last) = entries.last() else {
-                let other = if expired {
-                    NoticeKind::Expired
-                } else {
-                    NoticeKind::Closed
-                };
-                return Ok(other);
+                return Ok(Some(end));
             };
             from = last.seq + 1;
-            for entry in entries.iter().filter_map(|it| read(it).ok()) {
-                if entry.requirement == Some(id) && entry.kind != "call.refused" {
-                    return Ok(NoticeKind::Decided);
+            for (seq, entry) in entries.iter().filter_map(|it| Some((it.seq, read(it).ok()?))) {
+                if entry.decides() == Some(id) {
+                    return Ok((seq < next).then_some(NoticeKind::Decided));
                 }
-                expired |= entry.kind == "call.deadline_passed";
+                if entry.kind == "call.deadline_passed" {
+                    end = NoticeKind::Expired;
+                }
             }
         }
     }

@@ -9,6 +9,7 @@ use countersign::store::{EdgeFilter, Sqlite};
 use countersign::testing::TestClock;
 use countersign::{Call, CallId, NoticeKind};
 use tempfile::TempDir;
+use tokio::sync::watch;
 
 use super::look::{self, Again, State};
 use super::{Channel, Channels, DEAD, DUE, Delivery, Fault, Outbox, SENT};
@@ -47,6 +48,8 @@ struct Wire {
     /// What the next attempts come to; they arrive once it is empty.
     fault: Arc<Mutex<Option<Fault>>>,
     panics: Arc<Mutex<bool>>,
+    /// Places that cannot be reached.
+    closed: Arc<Mutex<Vec<String>>>,
     tries: Arc<Mutex<Vec<String>>>,
 }
 
@@ -67,7 +70,14 @@ impl Channel for Wire {
     async fn carry(&self, delivery: &Delivery) -> Result<(), Fault> {
         self.tries.lock().unwrap().push(delivery.id.clone());
         assert!(!*self.panics.lock().unwrap(), "a channel that panics");
-        if let Some(fault) = self.fault.lock().unwrap().clone() {
+        let closed = self.closed.lock().unwrap().contains(&delivery.kept.to);
+        if let Some(fault) = self
+            .fault
+            .lock()
+            .unwrap()
+            .clone()
+            .or(closed.then(|| Fault::later("closed")))
+        {
             return Err(fault);
         }
         let what = (
@@ -85,6 +95,7 @@ struct World {
     clock: TestClock,
     wire: Wire,
     data: TempDir,
+    stopping: watch::Sender<bool>,
 }
 
 impl World {
@@ -96,6 +107,7 @@ impl World {
             clock,
             wire: Wire::default(),
             data,
+            stopping: watch::Sender::new(false),
         }
     }
 
@@ -107,7 +119,12 @@ impl World {
             in_doubt: vec!["test:operators".to_owned()],
             external: Vec::new(),
         };
-        Arc::new(Outbox::new(self.engine.clone(), channels, notify))
+        Arc::new(Outbox::new(
+            self.engine.clone(),
+            channels,
+            notify,
+            self.stopping.subscribe(),
+        ))
     }
 
     /// Everything an outbox does in one look.
@@ -139,6 +156,15 @@ impl World {
             .unwrap()
             .call
             .unwrap()
+    }
+
+    /// Alice approves what she asks for herself.
+    async fn refused(&self, call: CallId) {
+        let desk = self.engine.desk();
+        let asked = desk.call(call).await.unwrap().requirements().remove(0);
+        let alice = Identity::asserted("alice").unwrap();
+        let answer = desk.decide(Decision::approve(&asked).by(&alice)).await;
+        assert!(matches!(answer.unwrap().answer, countersign::Answer::Refused(_)));
     }
 
     fn arrived(&self) -> Vec<(NoticeKind, String)> {
@@ -227,6 +253,50 @@ async fn time_warns_the_pool_and_tells_further_people_once() {
         expected.extend(everybody(notice));
     }
     assert_eq!(arrived, at(&expected));
+}
+
+#[tokio::test]
+async fn what_was_decided_before_anybody_was_told_is_told_as_decided() {
+    let world = World::new().await;
+    world.look().await;
+    let call = world.open("north").await;
+    world.approve(call, "bob").await;
+    world.approve(call, "carol").await;
+    for _ in 0..3 {
+        world.look().await;
+    }
+    assert_eq!(world.arrived(), at(&[(NoticeKind::Decided, "test:ops")]));
+    // Told in pages of 64 entries: what a later page decides is not told by an earlier one, and again then.
+    let call = world.open("south").await;
+    world.look().await;
+    world.refused(call).await;
+    for gate in 0..80 {
+        world.open(&format!("gate {gate}")).await;
+    }
+    world.approve(call, "bob").await;
+    world.approve(call, "carol").await;
+    world.look().await;
+    let of_call = |wire: &Wire| {
+        let arrived = wire.arrived.lock().unwrap();
+        arrived.iter().filter(|it| it.1 == NoticeKind::Decided).count()
+    };
+    assert_eq!(of_call(&world.wire), 2);
+}
+
+#[tokio::test]
+async fn an_answer_that_was_refused_is_no_decision() {
+    let world = World::new().await;
+    world.look().await;
+    let call = world.open("north").await;
+    world.look().await;
+    world.refused(call).await;
+    world.clock.advance(Duration::from_hours(8));
+    world.engine.worker().sweep().await.unwrap();
+    world.look().await;
+    assert_eq!(
+        world.arrived(),
+        at(&[(NoticeKind::Asked, "test:ops"), (NoticeKind::Expired, "test:ops")])
+    );
 }
 
 #[tokio::test]
@@ -412,4 +482,70 @@ async fn after_three_days_it_is_given_up_and_the_receivers_wish_is_kept() {
         world.look().await;
     }
     assert_eq!((world.kept(DUE).await, world.kept(DEAD).await), (0, 1));
+}
+
+#[tokio::test]
+async fn what_is_damaged_is_told_anew_and_keeps_nobody_waiting() {
+    let world = World::new().await;
+    world.look().await;
+    let call = world.open("north").await;
+    world.look().await;
+    let sql = rusqlite::Connection::open(world.data.path().join("countersign.db")).unwrap();
+    let changed = sql.execute("UPDATE edge SET state = 'garbage' WHERE kind = 'outbox.told'", []);
+    assert_eq!(changed.unwrap(), 1);
+    world.approve(call, "bob").await;
+    world.open("south").await;
+    world.look().await;
+    let asked = (NoticeKind::Asked, "test:ops");
+    assert_eq!(world.arrived(), at(&[asked, asked, asked]));
+}
+
+#[tokio::test]
+async fn whoever_stops_begins_nothing_new() {
+    let world = World::new().await;
+    world.look().await;
+    world.open("north").await;
+    world.outbox().fill().await.unwrap();
+    world.stopping.send_replace(true);
+    world.outbox().send().await.unwrap();
+    assert_eq!((world.arrived().len(), world.kept(DUE).await), (0, 1));
+}
+
+#[tokio::test]
+async fn a_place_that_is_down_does_not_crowd_out_the_others() {
+    let world = World::new().await;
+    world.look().await;
+    world.wire.closed.lock().unwrap().push("test:ops".to_owned());
+    let call = world.open("north").await;
+    let asked = world
+        .engine
+        .desk()
+        .call(call)
+        .await
+        .unwrap()
+        .requirements()
+        .remove(0);
+    let (tenant, now) = (world.engine.tenant().clone(), world.engine.now());
+    let new =
+        |to: &str, seq| Delivery::new(&tenant, NoticeKind::Asked, asked.id, to.to_owned(), seq, now).put(DUE);
+    let mut edges: Vec<_> = (1000..5000).map(|seq| new("test:ops", seq)).collect();
+    edges.push(new("test:boss", 5000));
+    let commit = countersign::store::Commit {
+        edges,
+        ..countersign::store::Commit::new(tenant.clone(), now)
+    };
+    world.engine.store().commit(commit).await.unwrap();
+    let mut looks = 0;
+    while world.arrived().is_empty() {
+        world.look().await;
+        looks += 1;
+        assert!(looks <= 5, "what is put off is not read again");
+    }
+    assert!(world.wire.tries.lock().unwrap().len() <= 6);
+    world.wire.closed.lock().unwrap().clear();
+    for _ in 0..10 {
+        world.clock.advance(Duration::from_mins(1));
+        world.look().await;
+    }
+    assert_eq!(world.arrived().len(), 4002);
 }

@@ -122,6 +122,13 @@ pub(crate) fn routes() -> Vec<Route> {
                 || json!({"result": "sent"}),
             )
         },
+        route("GET /v1/slack/users", Named::Nothing),
+        with(
+            "POST /v1/slack/users",
+            Named::Nothing,
+            || json!({"user": "T0123/U0456", "actor": "bob"}),
+        ),
+        route("DELETE /v1/slack/users", Named::Nothing),
         route("GET /v1/events", Named::Nothing),
         open("GET /healthz"),
         open("GET /readyz"),

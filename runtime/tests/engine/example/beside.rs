@@ -82,5 +82,14 @@ pub(super) fn people() -> Vec<Map<String, Value>> {
             "notice.sent_again",
             json!({"notice": {"id": "msg_example", "kind": "asked", "requirement": "req_example"}}),
         ),
+        said("slack.user_linked", json!({"slack": "T0123/U0456", "who": "bob"})),
+        said(
+            "slack.user_unlinked",
+            json!({"slack": "T0123/U0456", "who": "bob"}),
+        ),
+        said(
+            "slack.refused",
+            json!({"slack": "T0123/U0456", "who": "ada", "refusal": "invalid_input"}),
+        ),
     ]
 }
