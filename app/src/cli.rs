@@ -1,6 +1,8 @@
 //! The words of the command line. What they do is in the modules beside.
 
 mod actors;
+#[cfg(feature = "http")]
+mod oidc;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -11,6 +13,8 @@ use countersign::schema::Dialect;
 use countersign::{ActorId, CallId, GrantId, RequirementId, Role, RunId};
 
 pub(crate) use actors::{ActorKind, Actors, ActorsArgs};
+#[cfg(feature = "http")]
+pub(crate) use oidc::Oidc;
 
 /// Everything that can be said.
 #[derive(Debug, Parser)]
@@ -82,6 +86,10 @@ pub(crate) enum Command {
     #[cfg(feature = "http")]
     #[command(subcommand)]
     Key(Key),
+    /// Say which subjects of an identity provider stand for whom
+    #[cfg(feature = "http")]
+    #[command(subcommand)]
+    Oidc(Oidc),
     /// Play a story with every kind of gate
     Demo,
 }

@@ -12,7 +12,7 @@ use regex::Regex;
 use serde::Deserialize;
 
 use crate::failure::Failure;
-use crate::webhook;
+use crate::{oidc, webhook};
 
 /// The file in the data directory that counts unless another is named.
 pub(crate) const USUAL: &str = "serve.toml";
@@ -32,6 +32,7 @@ pub(crate) struct Config {
     pub(crate) notify: Notify,
     #[serde(default)]
     pub(crate) webhooks: BTreeMap<String, webhook::Config>,
+    pub(crate) oidc: Option<oidc::Config>,
     /// Where it was read: what it names is found from there.
     #[serde(skip)]
     place: PathBuf,

@@ -31,6 +31,8 @@ pub(crate) enum Kind {
     Session,
     /// Opens one session.
     SignIn,
+    /// Of an identity provider; nothing of it is kept.
+    Token,
 }
 
 impl Kind {
@@ -40,6 +42,7 @@ impl Kind {
             Self::ApiKey => crate::local::API_KEY,
             Self::Session => "session",
             Self::SignIn => "sign_in",
+            Self::Token => "token",
         }
     }
 
@@ -49,6 +52,7 @@ impl Kind {
             Self::ApiKey => "ck",
             Self::Session => "cs",
             Self::SignIn => "cl",
+            Self::Token => "",
         }
     }
 
@@ -60,8 +64,8 @@ impl Kind {
 
     const fn recorded(self, begins: bool) -> &'static str {
         match (self, begins) {
-            (Self::ApiKey | Self::SignIn, true) => "credential.created",
-            (Self::ApiKey | Self::SignIn, false) => "credential.revoked",
+            (Self::ApiKey | Self::SignIn | Self::Token, true) => "credential.created",
+            (Self::ApiKey | Self::SignIn | Self::Token, false) => "credential.revoked",
             (Self::Session, true) => "session.opened",
             (Self::Session, false) => "session.closed",
         }
@@ -273,6 +277,32 @@ impl Credentials<'_> {
 }
 
 impl Credential {
+    /// What a token of an identity provider is beside the others: the link that it is known by, until it expires.
+    pub(crate) fn of_token(
+        auth: String,
+        link: String,
+        actor: ActorId,
+        made_at: Timestamp,
+        expires_at: Timestamp,
+    ) -> Self {
+        Self {
+            id: link,
+            kind: Kind::Token,
+            kept: Kept {
+                v: 1,
+                hash: hash(""),
+                roles: None,
+                label: None,
+                made_at,
+                made_by: actor.clone(),
+                auth,
+            },
+            actor,
+            expires_at,
+            version: 0,
+        }
+    }
+
     fn read(kind: Kind, row: EdgeRow) -> Option<Self> {
         // One that cannot be read proves nothing.
         let kept: Kept = serde_json::from_str(&row.state)
@@ -338,6 +368,7 @@ impl Credential {
     pub(crate) fn identity(&self, edge: &str) -> Identity {
         let how = match self.kind {
             Kind::ApiKey => format!("api-key {} {edge}", self.id),
+            Kind::Token => format!("{} {edge}", self.kept.auth),
             Kind::Session | Kind::SignIn => format!("session {} ({}) {edge}", self.id, self.kept.auth),
         };
         let identity = Identity::authenticated(self.actor.clone(), how);

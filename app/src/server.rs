@@ -20,6 +20,7 @@ use countersign_agent::Agent;
 use tokio::sync::watch;
 
 use crate::credential::Credentials;
+use crate::oidc::Oidc;
 use crate::session::Session;
 
 pub(crate) use caller::Caller;
@@ -50,17 +51,24 @@ struct Inner {
     feed: Feed,
     limits: Limits,
     metrics: Metrics,
+    oidc: Option<Oidc>,
     stopping: watch::Receiver<bool>,
 }
 
 impl Shared {
-    pub(crate) fn new(session: Session, limits: Limits, stopping: watch::Receiver<bool>) -> Self {
+    pub(crate) fn new(
+        session: Session,
+        limits: Limits,
+        oidc: Option<Oidc>,
+        stopping: watch::Receiver<bool>,
+    ) -> Self {
         let feed = Feed::new();
         Self(Arc::new(Inner {
             session,
             feed,
             limits,
             metrics: Metrics::new(),
+            oidc,
             stopping,
         }))
     }
@@ -91,6 +99,11 @@ impl Shared {
 
     pub(crate) fn metrics(&self) -> &Metrics {
         &self.0.metrics
+    }
+
+    /// The identity provider that is configured.
+    pub(crate) fn oidc(&self) -> Option<&Oidc> {
+        self.0.oidc.as_ref()
     }
 
     /// Turns true when the server stops: whoever waits or streams ends then.

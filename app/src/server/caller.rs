@@ -8,6 +8,7 @@ use countersign::core::actor::{Actor, Kind as ActorKind};
 
 use crate::credential::{Credential, Kind, Secret};
 use crate::http::problem::Problem;
+use crate::oidc::{self, Links};
 use crate::server::{COOKIE, SESSION, Shared};
 
 /// An authenticated actor.
@@ -24,6 +25,10 @@ impl Caller {
     pub(crate) async fn known(shared: &Shared, headers: &HeaderMap) -> Result<Option<Self>, Problem> {
         let credentials = shared.credentials();
         let (credential, edge) = match (bearer(headers), cookie(headers)) {
+            (Some(token), _) if oidc::is_token(token) => match shared.oidc() {
+                Some(oidc) => (oidc.bearer(shared, token).await?, "http"),
+                None => return Ok(None),
+            },
             (Some(token), _) => (credentials.check(Kind::ApiKey, token).await?, "http"),
             (None, Some(token)) => (credentials.check(Kind::Session, token).await?, "console"),
             (None, None) => return Ok(None),
@@ -43,9 +48,16 @@ impl Caller {
 
     /// The same, looked up anew; none if the credential counts no more.
     pub(crate) async fn again(&self, shared: &Shared) -> Result<Option<Self>, Problem> {
-        let kind = self.credential.kind;
-        let found = shared.credentials().get(kind, &self.credential.id).await?;
-        if found.is_none_or(|it| shared.engine().now() >= it.expires_at) {
+        let (kind, id) = (self.credential.kind, &self.credential.id);
+        let until = if kind == Kind::Token {
+            let link = Links(shared.engine()).get(id).await?;
+            link.filter(|it| it.actor == self.actor.id)
+                .map(|_| self.credential.expires_at)
+        } else {
+            let found = shared.credentials().get(kind, id).await?;
+            found.map(|it| it.expires_at)
+        };
+        if until.is_none_or(|it| shared.engine().now() >= it) {
             return Ok(None);
         }
         let actor = shared.engine().actor(&self.identity).await?;

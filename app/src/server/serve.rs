@@ -25,7 +25,7 @@ use crate::server::guard::guard;
 use crate::server::listen::{answer, tls};
 use crate::server::{BODY, Feed, LINK, Limits, Shared};
 use crate::session::{Session, signalled};
-use crate::{console, http, local, print};
+use crate::{console, http, local, oidc, print};
 
 /// How often what is over is forgotten: sessions, links, answers kept for repeats.
 const SWEEP: Duration = Duration::from_mins(1);
@@ -81,9 +81,10 @@ pub(crate) async fn serve(
     let base = args.base(at, config.public_url.as_deref());
     let channels = channels::made(&session, &config, &base)?;
     channels::missing(&session, &channels).await?;
+    let oidc = oidc::configured(&config)?;
     let signal = signalled()?;
     let (stop, stopping) = watch::channel(false);
-    let shared = Shared::new(session.clone(), Limits::new(args.rate), stopping.clone());
+    let shared = Shared::new(session.clone(), Limits::new(args.rate), oidc, stopping.clone());
 
     let feed = tokio::spawn(Feed::run(shared.clone(), stopping.clone()));
     let sweeper = tokio::spawn(sweep(shared.clone(), stopping.clone()));

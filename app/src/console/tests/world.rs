@@ -72,7 +72,7 @@ impl World {
             .unwrap();
         let session = Session::new(engine, "ops".to_owned(), data.path().to_owned(), true);
         let (stop, stopping) = watch::channel(false);
-        let shared = Shared::new(session, Limits::new(1_000_000), stopping);
+        let shared = Shared::new(session, Limits::new(1_000_000), None, stopping);
         Self {
             router: router(shared.clone()),
             shared,
