@@ -18,8 +18,6 @@ use serde_json::{Value, json};
 const DOMAIN: &str = "countersign/credential/1";
 /// The longest that a credential counts: ten years.
 const LONGEST: Duration = Duration::from_hours(10 * 365 * 24);
-/// How often a commit that lost against another is tried again.
-const TRIES: usize = 8;
 
 /// What kind of proof.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -132,6 +130,16 @@ impl Credentials<'_> {
         new: New,
         by: &Identity,
     ) -> Result<Allowed<(Credential, Secret)>, Error> {
+        self.create_until(new, None, by).await
+    }
+
+    /// The same, for one that ends at `latest` whatever is wanted.
+    pub(crate) async fn create_until(
+        self,
+        new: New,
+        latest: Option<Timestamp>,
+        by: &Identity,
+    ) -> Result<Allowed<(Credential, Secret)>, Error> {
         if new.lasts > LONGEST || new.lasts.is_zero() {
             return Ok(Err(invalid(
                 "a credential counts for some time, and for ten years at most",
@@ -144,7 +152,8 @@ impl Credentials<'_> {
         if let Err(refusal) = fits(&new, &owner) {
             return Ok(Err(refusal));
         }
-        let (made, secret) = self.made(new, by);
+        let (mut made, secret) = self.made(new, by);
+        made.expires_at = latest.map_or(made.expires_at, |it| it.min(made.expires_at));
         let mut commit = self.commit();
         commit.edges = vec![made.written()];
         commit.records = vec![made.record(true, by)];
@@ -157,11 +166,10 @@ impl Credentials<'_> {
     fn made(self, new: New, by: &Identity) -> (Credential, Secret) {
         let (id, secret) = (random::<10>(), random::<32>());
         let now = self.0.now();
-        let lasts = i64::try_from(new.lasts.as_millis()).unwrap_or(i64::MAX);
         let made = Credential {
             kind: new.kind,
             actor: new.actor,
-            expires_at: Timestamp::from_millis(now.millis().saturating_add(lasts)),
+            expires_at: now.after(new.lasts),
             kept: Kept {
                 v: 1,
                 hash: hash(&secret),
@@ -229,23 +237,17 @@ impl Credentials<'_> {
         }
     }
 
-    /// Makes one count no more. False if there is none of that id.
+    /// Makes one count no more. False if there is none of that id, also if somebody else was faster.
     pub(crate) async fn revoke(self, kind: Kind, id: &str, by: &Identity) -> Result<bool, Error> {
-        for _ in 0..TRIES {
-            let Some(found) = self.get(kind, id).await? else {
-                return Ok(false);
-            };
-            let mut commit = self.commit();
-            commit.edges = vec![found.deleted()];
-            commit.records = vec![found.record(false, by)];
-            if let Committed::Done { .. } = self.0.store().commit(commit).await? {
-                return Ok(true);
-            }
-        }
-        Err(countersign::store::StoreError::Failed(format!(
-            "the credential {id} changes too fast; try again"
-        ))
-        .into())
+        let Some(found) = self.get(kind, id).await? else {
+            return Ok(false);
+        };
+        let mut commit = self.commit();
+        commit.edges = vec![found.deleted()];
+        commit.records = vec![found.record(false, by)];
+        // A credential is never changed: what is not there as it was is not there.
+        let done = self.0.store().commit(commit).await?;
+        Ok(matches!(done, Committed::Done { .. }))
     }
 
     /// Those of one kind, of one actor if said, in order of their ids; expired ones too. The second value is where

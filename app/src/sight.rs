@@ -7,8 +7,8 @@
 use std::collections::BTreeSet;
 
 use countersign::core::actor::{ADMIN, AUDITOR, Actor, OPERATOR, REPORTER};
-use countersign::store::RunRow;
-use countersign::{ActorId, Call, Phase, PoolName};
+use countersign::store::{RunFilter, RunRow};
+use countersign::{ActorId, Call, CallId, Engine, Error, Phase, PoolName, RunId};
 
 /// Those whom a call concerns.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +35,30 @@ impl Audience {
             || self.people.contains(&actor.id)
             || !self.pools.is_disjoint(&actor.pools)
             || (self.reporters && actor.has_role(REPORTER))
+    }
+}
+
+/// A call, if there is one and somebody may see it.
+pub(crate) async fn call(engine: &Engine, actor: &Actor, id: CallId) -> Result<Option<Call>, Error> {
+    match engine.desk().call(id).await {
+        Ok(call) => Ok(Some(call).filter(|it| sees(actor, it))),
+        Err(Error::UnknownCall(_)) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// A run, if there is one and somebody may see it.
+pub(crate) async fn run(engine: &Engine, actor: &Actor, id: RunId) -> Result<Option<RunRow>, Error> {
+    let row = engine.store().run(engine.tenant(), id).await?;
+    Ok(row.filter(|it| sees_run(actor, it)))
+}
+
+/// The runs that somebody's list has: their own, or all of them.
+pub(crate) fn runs(actor: &Actor) -> RunFilter {
+    if sees_all(actor) {
+        RunFilter::All
+    } else {
+        RunFilter::OfRequester(actor.id.clone())
     }
 }
 

@@ -6,7 +6,7 @@ use askama::Template;
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
-use countersign::{Call, CallId, Descriptor, Error, Outcome, Phase, RequirementId, RequirementKind};
+use countersign::{Call, CallId, Descriptor, Outcome, Phase, RequirementId, RequirementKind};
 use countersign_agent::Run;
 use serde::Deserialize;
 use serde_json::Value;
@@ -145,11 +145,8 @@ impl Seen {
     /// Loads a call that somebody may see.
     pub(super) async fn load(shared: &Shared, caller: &Caller, id: CallId) -> Result<Self, Trouble> {
         let newest = newest(shared).await?;
-        let call = match shared.engine().desk().call(id).await {
-            Ok(call) if sight::sees(&caller.actor, &call) => call,
-            Ok(_) | Err(Error::UnknownCall(_)) => return Err(Trouble::not_found("such call")),
-            Err(error) => return Err(error.into()),
-        };
+        let call = sight::call(shared.engine(), &caller.actor, id).await?;
+        let call = call.ok_or_else(|| Trouble::not_found("such call"))?;
         let session = shared.session();
         let records = record::of_call(session, id).await?;
         let words = record::words(session, &records).await?;

@@ -11,8 +11,8 @@ use super::call::badge;
 use super::page::{Frame, Moment, Place, Trouble};
 use super::visible::{Line, typed};
 use super::visitor::Visitor;
+use crate::http::calls::{self, Bounds};
 use crate::server::{Caller, Shared};
-use crate::sight;
 
 /// How many calls a page has.
 const PAGE: usize = 50;
@@ -137,7 +137,6 @@ async fn rows(
     wanted: &Wanted,
     is_history: bool,
 ) -> Result<(Vec<Row>, Option<CallId>), Trouble> {
-    let engine = shared.engine();
     let given = |text: &str| Some(text.trim().to_owned()).filter(|it| !it.is_empty());
     let (tool, requester) = (given(&wanted.tool), given(&wanted.requester));
     let filter = HistoryFilter {
@@ -153,31 +152,16 @@ async fn rows(
     // A name that nobody can have is nobody's.
     let is_impossible =
         tool.is_some() != filter.tool.is_some() || requester.is_some() != filter.requester.is_some();
-    let (mut found, mut before, mut looked) = (Vec::new(), wanted.before, 0);
-    while !is_impossible && looked < LOOKED_AT {
-        let rows = engine
-            .store()
-            .history(engine.tenant(), &filter, before, PAGE)
-            .await?;
-        looked += rows.len();
-        let is_last = rows.len() < PAGE;
-        for row in rows {
-            before = Some(row.id);
-            let Ok(call) = Call::from_text(&row.state) else {
-                continue;
-            };
-            if sight::sees(&caller.actor, &call) && fits(&call, wanted, is_history) {
-                found.push(Row::of(&call));
-            }
-            if found.len() == PAGE {
-                return Ok((found, before));
-            }
-        }
-        if is_last {
-            return Ok((found, None));
-        }
+    if is_impossible {
+        return Ok((Vec::new(), None));
     }
-    Ok((found, before.filter(|_| looked >= LOOKED_AT)))
+    let bounds = Bounds {
+        limit: PAGE,
+        looked_at: LOOKED_AT,
+    };
+    let fits = |it: &Call| fits(it, wanted, is_history);
+    let (found, next) = calls::history(shared, caller, &filter, wanted.before, bounds, fits).await?;
+    Ok((found.iter().map(Row::of).collect(), next))
 }
 
 fn fits(call: &Call, wanted: &Wanted, is_history: bool) -> bool {

@@ -70,11 +70,7 @@ pub(super) async fn list(
     Query(wanted): Query<Wanted>,
 ) -> Result<Response, Trouble> {
     let engine = shared.engine();
-    let filter = if sight::sees_all(&caller.actor) {
-        RunFilter::All
-    } else {
-        RunFilter::OfRequester(caller.actor.id.clone())
-    };
+    let filter = sight::runs(&caller.actor);
     let mut found = engine
         .store()
         .runs(engine.tenant(), &filter, wanted.before, PAGE + 1)
@@ -218,10 +214,8 @@ pub(super) async fn run(
 }
 
 async fn visible(shared: &Shared, caller: &Caller, id: RunId) -> Result<RunRow, Trouble> {
-    let engine = shared.engine();
-    let row = engine.store().run(engine.tenant(), id).await?;
-    row.filter(|it| sight::sees_run(&caller.actor, it))
-        .ok_or_else(|| Trouble::not_found("such run"))
+    let row = sight::run(shared.engine(), &caller.actor, id).await?;
+    row.ok_or_else(|| Trouble::not_found("such run"))
 }
 
 async fn talk(shared: &Shared, row: &RunRow) -> Result<Talk, Trouble> {
@@ -432,19 +426,18 @@ pub(super) async fn say(
         .by(&caller.identity)
         .session(&session)
         .stream()?;
-    let mut leading = tokio::spawn(running.run());
+    let id = running.id();
+    let leading = tokio::spawn(running.run());
     // Short runs are over before anybody could look; of long ones the page tells as they go on.
-    let over = tokio::time::timeout(PATIENCE, &mut leading).await;
-    if let Ok(Ok(run)) = over {
+    if let Ok(Ok(run)) = tokio::time::timeout(PATIENCE, leading).await {
         return Ok(see(&format!("/runs/{}", run?.id())));
     }
-    let now = latest(&shared, &session).await?;
-    Ok(
-        match now.filter(|it| before.is_none_or(|before| before.id != it.id)) {
-            Some(run) => see(&format!("/runs/{}", run.id)),
-            None => see("/chat"),
-        },
-    )
+    let row = shared.engine().store().run(shared.engine().tenant(), id).await?;
+    // One that waits for its conversation to be free may not be there to be looked at yet.
+    Ok(see(&row.map_or_else(
+        || "/chat".to_owned(),
+        |it| format!("/runs/{}", it.id),
+    )))
 }
 
 /// The newest run of a conversation.

@@ -1,30 +1,26 @@
 //! What stays: remembered confirmations, and keys.
 
-use std::time::Duration;
-
 use askama::Template;
 use axum::extract::{Path, Query, RawForm, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use countersign::core::actor::ADMIN;
 use countersign::core::grant::{Scope, Which};
-use countersign::{ActorId, Answer, GrantId, Identity};
+use countersign::{ActorId, Answer, GrantId};
 use serde::Deserialize;
 
 use super::decide::posted;
 use super::page::{Frame, Moment, Place, Trouble, see, sentence};
 use super::visible::Line;
 use super::visitor::Visitor;
-use crate::credential::{Credential, Kind, New, may_make};
+use crate::credential::{Credential, Kind};
+use crate::http::keys;
 use crate::http::problem::Problem;
 use crate::server::{Caller, Shared};
 use crate::sight;
 
 /// How much a page has.
 const PAGE: usize = 100;
-/// For how long a key counts, unless said, and at most.
-const DAYS: u64 = 90;
-const MOST_DAYS: u64 = 3650;
 
 #[derive(Default, Deserialize)]
 pub(super) struct Wanted<T> {
@@ -247,16 +243,8 @@ async fn made_key(shared: &Shared, caller: &Caller, form: &[u8]) -> Result<(Cred
         Some(name) => ActorId::new(name).map_err(|error| Problem::invalid(error.to_string()))?,
         None => caller.actor.id.clone(),
     };
-    let owner = shared
-        .engine()
-        .actor(&Identity::authenticated(actor.clone(), ""))
-        .await?;
-    may_make(&caller.actor, &owner)?;
-    let days = given("days")
-        .map_or(Ok(DAYS), str::parse)
-        .ok()
-        .filter(|it| (1..=MOST_DAYS).contains(it));
-    let days = days.ok_or_else(|| Problem::invalid(format!("a key counts for 1 to {MOST_DAYS} days")))?;
+    let days = given("days").map(str::parse).transpose();
+    let days = days.map_err(|_| Problem::invalid("a key counts for a number of days"))?;
     // All roles, unless somebody chose: then those, which may be none.
     let is_own = actor == caller.actor.id;
     let chosen = caller
@@ -264,14 +252,13 @@ async fn made_key(shared: &Shared, caller: &Caller, form: &[u8]) -> Result<(Cred
         .roles
         .iter()
         .filter(|it| posted.contains_key(&format!("role.{it}")));
-    let new = New {
-        kind: Kind::ApiKey,
+    let wanted = keys::Wanted {
         roles: is_own.then(|| chosen.cloned().collect()),
-        actor,
+        actor: Some(actor),
         label: given("label").map(str::to_owned),
-        lasts: Duration::from_hours(days * 24),
+        days,
     };
-    let (key, secret) = shared.credentials().create(new, &caller.identity).await??;
+    let (key, secret) = keys::make(shared, caller, wanted).await?;
     Ok((key, secret.reveal().to_owned()))
 }
 
@@ -281,10 +268,7 @@ pub(super) async fn revoke_key(
     Visitor(caller): Visitor,
     Path(id): Path<String>,
 ) -> Result<Response, Trouble> {
-    let credentials = shared.credentials();
-    let key = credentials.get(Kind::ApiKey, &id).await?;
-    let may = key.is_some_and(|it| it.actor == caller.actor.id || caller.actor.has_role(ADMIN));
-    if may && credentials.revoke(Kind::ApiKey, &id, &caller.identity).await? {
+    if keys::unmake(&shared, &caller, &id).await? {
         return Ok(see("/keys?did=revoke"));
     }
     Err(Trouble::not_found("such key"))

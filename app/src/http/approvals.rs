@@ -3,12 +3,11 @@
 use axum::Json;
 use axum::extract::State;
 use countersign::ToolName;
-use countersign::store::HistoryFilter;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use crate::http::Refused;
-use crate::http::calls::history;
+use crate::http::calls::{filter, page};
 use crate::http::extract::{Asked, Paging};
 use crate::http::problem::Problem;
 use crate::http::wire::{Call, Count, Page};
@@ -41,13 +40,7 @@ pub(super) async fn list(
     Asked(which): Asked<Which>,
     Asked(paging): Asked<Paging>,
 ) -> Result<Json<Page<Call>>, Problem> {
-    let requester = which.requester.as_deref().map(str::parse).transpose();
-    let filter = HistoryFilter {
-        requester: requester.map_err(|_| Problem::malformed("`requester` is no actor's name"))?,
-        tool: which.tool,
-        phase: None,
-        open: None,
-    };
+    let filter = filter(which.tool, which.requester.as_deref())?;
     let wanted = |call: &countersign::Call| {
         !call.gates().approvals.is_empty()
             && which.by.as_deref().is_none_or(|it| decided_by(call, it))
@@ -56,20 +49,7 @@ pub(super) async fn list(
                 .as_deref()
                 .is_none_or(|it| outcome(call) == Some(it))
     };
-    let (found, next) = history(
-        &shared,
-        &caller,
-        &filter,
-        paging.after()?,
-        paging.limit()?,
-        wanted,
-    )
-    .await?;
-    let view = |it: countersign::Call| Call::of(&it, shared.session().is_stale(&it));
-    Ok(Json(Page {
-        items: found.into_iter().map(view).collect(),
-        next: next.map(|it| it.to_string()),
-    }))
+    page(&shared, &caller, &filter, &paging, wanted).await
 }
 
 /// Whether somebody approved or rejected it.

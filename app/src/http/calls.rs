@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use countersign::store::HistoryFilter;
-use countersign::{Answer as Said, Call as CoreCall, CallId, Error, ToolName};
+use countersign::{Answer as Said, Call as CoreCall, CallId, ToolName};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
@@ -21,6 +21,8 @@ use crate::{explain, sight};
 
 /// How many calls one page looks at, at most, to find those that the caller may see.
 const LOOKED_AT: usize = 1000;
+/// How many calls are read at once, at least.
+const AT_ONCE: usize = 50;
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -36,12 +38,8 @@ pub(super) struct Which {
 
 /// A call that the caller may see. All others answer as if there were none.
 pub(super) async fn visible(shared: &Shared, caller: &Caller, id: CallId) -> Result<CoreCall, Problem> {
-    let missing = || Problem::not_found(id);
-    match shared.engine().desk().call(id).await {
-        Ok(call) if sight::sees(&caller.actor, &call) => Ok(call),
-        Ok(_) | Err(Error::UnknownCall(_)) => Err(missing()),
-        Err(error) => Err(error.into()),
-    }
+    let call = sight::call(shared.engine(), &caller.actor, id).await?;
+    call.ok_or_else(|| Problem::not_found(id))
 }
 
 /// Calls that the caller may see, the newest first.
@@ -53,27 +51,49 @@ pub(super) async fn list(
     Asked(which): Asked<Which>,
     Asked(paging): Asked<Paging>,
 ) -> Result<Json<Page<Call>>, Problem> {
-    let requester = which.requester.as_deref().map(str::parse).transpose();
     let filter = HistoryFilter {
-        requester: requester.map_err(|_| Problem::malformed("`requester` is no actor's name"))?,
-        tool: which.tool,
         phase: which.phase,
-        open: None,
+        ..filter(which.tool, which.requester.as_deref())?
     };
-    let (found, next) = history(
-        &shared,
-        &caller,
-        &filter,
-        paging.after()?,
-        paging.limit()?,
-        |_| true,
-    )
-    .await?;
+    page(&shared, &caller, &filter, &paging, |_| true).await
+}
+
+/// Calls of one tool, of one requester.
+pub(super) fn filter(tool: Option<ToolName>, requester: Option<&str>) -> Result<HistoryFilter, Problem> {
+    let requester = requester.map(str::parse).transpose();
+    Ok(HistoryFilter {
+        requester: requester.map_err(|_| Problem::malformed("`requester` is no actor's name"))?,
+        tool,
+        ..HistoryFilter::default()
+    })
+}
+
+/// A page of the calls that the caller may see and that are wanted.
+pub(super) async fn page(
+    shared: &Shared,
+    caller: &Caller,
+    filter: &HistoryFilter,
+    paging: &Paging,
+    wanted: impl Fn(&CoreCall) -> bool,
+) -> Result<Json<Page<Call>>, Problem> {
+    let bounds = Bounds {
+        limit: paging.limit()?,
+        looked_at: LOOKED_AT,
+    };
+    let (found, next) = history(shared, caller, filter, paging.after()?, bounds, wanted).await?;
     let view = |it: CoreCall| Call::of(&it, shared.session().is_stale(&it));
     Ok(Json(Page {
         items: found.into_iter().map(view).collect(),
         next: next.map(|it| it.to_string()),
     }))
+}
+
+/// How much there is on one page.
+pub(crate) struct Bounds {
+    /// How many calls, at most.
+    pub(crate) limit: usize,
+    /// How many are looked at to find them, where most are not wanted or not to be seen.
+    pub(crate) looked_at: usize,
 }
 
 /// Calls that somebody may see and that are wanted, the newest first, and where to go on.
@@ -82,17 +102,19 @@ pub(crate) async fn history(
     caller: &Caller,
     filter: &HistoryFilter,
     mut before: Option<CallId>,
-    limit: usize,
+    Bounds { limit, looked_at }: Bounds,
     wanted: impl Fn(&CoreCall) -> bool,
 ) -> Result<(Vec<CoreCall>, Option<CallId>), Problem> {
     let engine = shared.engine();
     let (mut found, mut looked) = (Vec::new(), 0);
+    // Whoever wants few may have to be shown many before there are few that they may see.
+    let at_once = limit.max(AT_ONCE);
     loop {
         let rows = engine
             .store()
-            .history(engine.tenant(), filter, before, limit)
+            .history(engine.tenant(), filter, before, at_once)
             .await?;
-        let full = rows.len() == limit;
+        let full = rows.len() == at_once;
         for row in rows {
             before = Some(row.id);
             looked += 1;
@@ -110,7 +132,7 @@ pub(crate) async fn history(
         if !full {
             return Ok((found, None));
         }
-        if looked >= LOOKED_AT {
+        if looked >= looked_at {
             return Ok((found, before));
         }
     }
@@ -158,8 +180,8 @@ pub(super) async fn cancel(
     Body(body): Body<Cancel>,
 ) -> Result<Response, Problem> {
     let asked = serde_json::json!({"cancel": id, "reason": body.reason});
-    let mut once = Once::new(&shared, &caller, &headers, &asked)?;
-    if let Begun::Answered(answer) = once.begin(true).await? {
+    let once = Once::new(&shared, &caller, &headers, &asked, true)?;
+    if let Begun::Answered(answer) = once.begin().await? {
         return Ok(answer);
     }
     visible(&shared, &caller, id).await?;
@@ -172,7 +194,7 @@ pub(super) async fn cancel(
         (Said::Refused(refusal), _) => Err(refusal.into()),
         (Said::Accepted | Said::Repeated, Some(call)) => {
             let answer = Answer::of(&call, shared.session().is_stale(&call));
-            once.end(true, Ok(answer.with_status())).await
+            once.end(Ok(answer.with_status())).await
         }
         (Said::Accepted | Said::Repeated, None) => Err(Problem::not_found(id)),
     }

@@ -30,6 +30,9 @@ pub(super) struct Report {
 }
 
 /// Reports the result of a call, with the path that was issued for it. The same report again gets the same answer.
+///
+/// Wrong tokens are counted, of everybody together: where there are too many, they are answered 429 for a while. Whoever
+/// has the right one is not held up.
 #[utoipa::path(post, path = "/v1/external/{token}", params(("token" = String, Path)), request_body = Report,
     responses((status = 200, body = Answer), (status = 202, body = Answer), Refused, NotDone), tag = "external")]
 pub(super) async fn report(
@@ -39,17 +42,22 @@ pub(super) async fn report(
     Body(report): Body<Report>,
 ) -> Result<Response, Problem> {
     let missing = || Problem::not_found("such token");
-    let (call, token) = place.split_once('.').ok_or_else(missing)?;
-    let id: CallId = call.parse().map_err(|_| missing())?;
+    // Counted alike whether there is such a call or not: the answer must not tell.
+    let wrong = || shared.limits().wrong_token().err().unwrap_or_else(missing);
+    let (call, token) = place.split_once('.').ok_or_else(wrong)?;
+    let id: CallId = call.parse().map_err(|_| wrong())?;
     let report = reported(report.result, report.failed)?;
     let desk = shared.engine().desk();
     let call = match desk.call(id).await {
         Ok(call) => call,
-        Err(Error::UnknownCall(_)) => return Err(missing()),
+        Err(Error::UnknownCall(_)) => return Err(wrong()),
         Err(error) => return Err(error.into()),
     };
     let on = call.requirement_id(Ask::External);
     let known = desk.knows_token(&call, token);
+    if !known {
+        shared.limits().wrong_token()?;
+    }
     let decided = desk
         .decide(Decision::report_with_token(on, report, token.to_owned()))
         .await?;

@@ -10,7 +10,7 @@ use std::time::Duration;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use countersign::store::{Commit, Committed, Durability, EdgeRow, EdgeWrite};
-use countersign::{CallId, Digest, Timestamp};
+use countersign::{CallId, Digest};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::IntoParams;
@@ -53,7 +53,10 @@ pub(super) struct Once<'a> {
     row: Option<String>,
     asked: Digest,
     caller: &'a Caller,
-    version: u64,
+    /// The id that what it makes is to have.
+    id: CallId,
+    /// Whether what it makes is found by its id.
+    stored: bool,
 }
 
 /// What to do with it.
@@ -65,12 +68,14 @@ pub(super) enum Begun {
 }
 
 impl<'a> Once<'a> {
-    /// A request by its key, if it brings one. `asked` is all of what it asks.
+    /// A request by its key, if it brings one. `asked` is all of what it asks; `stored` says whether what it makes is
+    /// found by its id.
     pub(super) fn new(
         shared: &'a Shared,
         caller: &'a Caller,
         headers: &HeaderMap,
         asked: &Value,
+        stored: bool,
     ) -> Result<Self, Problem> {
         let key = match headers.get("idempotency-key") {
             None => None,
@@ -92,31 +97,23 @@ impl<'a> Once<'a> {
                 &[asked.to_string().as_bytes()],
             ),
             caller,
-            version: 0,
+            id: shared.engine().new_call_id(),
+            stored,
         })
     }
 
-    /// Begins it, or finds what came of it. `stored` says whether what it makes is found by its id.
-    pub(super) async fn begin(&mut self, stored: bool) -> Result<Begun, Problem> {
-        let engine = self.shared.engine();
-        let id = engine.new_call_id();
+    /// Begins it, or finds what came of it.
+    pub(super) async fn begin(&self) -> Result<Begun, Problem> {
         let Some(row) = &self.row else {
-            return Ok(Begun::New(id));
+            return Ok(Begun::New(self.id));
         };
-        let kept = Kept {
-            v: 1,
-            asked: self.asked,
-            call: id,
-            answer: None,
-        };
-        if self.write(row, &kept, None).await? {
-            return Ok(Begun::New(id));
+        if self.write(row, 0, None).await? {
+            return Ok(Begun::New(self.id));
         }
+        let engine = self.shared.engine();
         let found = engine.store().edge(engine.tenant(), KIND, row).await?;
-        let kept = found
-            .as_ref()
-            .and_then(|it| serde_json::from_str::<Kept>(&it.state).ok());
-        let Some((found, kept)) = found.as_ref().zip(kept) else {
+        let kept = found.and_then(|it| serde_json::from_str::<Kept>(&it.state).ok());
+        let Some(kept) = kept else {
             // Forgotten this very moment, or written by a newer release: nothing is done twice.
             return Err(Self::unknown());
         };
@@ -128,13 +125,12 @@ impl<'a> Once<'a> {
                 what,
             ));
         }
-        self.version = found.version;
         match kept.answer {
             Some((status, answer)) => {
                 let status = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
                 Ok(Begun::Answered((status, axum::Json(answer)).into_response()))
             }
-            None if stored => Ok(Begun::New(kept.call)),
+            None if self.stored => Ok(Begun::New(kept.call)),
             None => Err(Self::unknown()),
         }
     }
@@ -142,21 +138,14 @@ impl<'a> Once<'a> {
     /// Keeps the answer of what left nothing that could be found by its id, and gives it.
     pub(super) async fn end<T: Serialize>(
         self,
-        stored: bool,
         answer: Result<(StatusCode, T), Problem>,
     ) -> Result<Response, Problem> {
-        let store = self.shared.engine().store();
-        if let (Some(row), false) = (&self.row, stored) {
+        // What is not found by its id was begun by this request and by no other: its row is the one that this wrote.
+        if let (Some(row), false) = (&self.row, self.stored) {
             match &answer {
                 Ok((status, answer)) => {
                     let answer = serde_json::to_value(answer).map_err(|error| Problem::internal(&error))?;
-                    let kept = Kept {
-                        v: 1,
-                        asked: self.asked,
-                        call: self.shared.engine().new_call_id(),
-                        answer: Some((status.as_u16(), answer)),
-                    };
-                    self.write(row, &kept, Some(self.version)).await?;
+                    self.write(row, 1, Some((status.as_u16(), answer))).await?;
                 }
                 // It was refused before anything was done: it may be sent again.
                 Err(problem) if problem.status().is_client_error() => {
@@ -164,9 +153,9 @@ impl<'a> Once<'a> {
                     commit.edges = vec![EdgeWrite::Delete {
                         kind: KIND.to_owned(),
                         id: row.clone(),
-                        version: self.version,
+                        version: 0,
                     }];
-                    store.commit(commit).await?;
+                    self.shared.engine().store().commit(commit).await?;
                 }
                 // Whether it was done, nobody knows. The row stays, and says so to whoever sends it again.
                 Err(_) => {}
@@ -176,19 +165,21 @@ impl<'a> Once<'a> {
         Ok((status, axum::Json(answer)).into_response())
     }
 
-    async fn write(&self, row: &str, kept: &Kept, expected: Option<u64>) -> Result<bool, Problem> {
+    async fn write(&self, row: &str, version: u64, answer: Option<(u16, Value)>) -> Result<bool, Problem> {
         let engine = self.shared.engine();
-        let state = serde_json::to_string(kept).map_err(|error| Problem::internal(&error))?;
-        let lasts = i64::try_from(REMEMBERED.as_millis()).unwrap_or(i64::MAX);
+        let kept = Kept {
+            v: 1,
+            asked: self.asked,
+            call: self.id,
+            answer,
+        };
         let row = EdgeRow {
             kind: KIND.to_owned(),
             id: row.to_owned(),
             owner: Some(self.caller.actor.id.clone()),
-            version: expected.map_or(0, |it| it + 1),
-            at: Some(Timestamp::from_millis(
-                engine.now().millis().saturating_add(lasts),
-            )),
-            state,
+            version,
+            at: Some(engine.now().after(REMEMBERED)),
+            state: serde_json::to_string(&kept).map_err(|error| Problem::internal(&error))?,
         };
         let mut commit = self.commit();
         commit.edges = vec![EdgeWrite::Put(row)];

@@ -12,12 +12,16 @@ use countersign::{ActorId, Identity, Role, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::credential::{Credential, Kind, New, may_make};
+use crate::credential::{Credential, Kind, New, Secret, may_make};
 use crate::http::extract::{Asked, Body, Id, Paging};
 use crate::http::problem::Problem;
 use crate::http::wire::Page;
 use crate::http::{NotDone, Refused};
 use crate::server::{Caller, Shared};
+
+/// For how many days a key counts unless said, and at most.
+const DAYS: u32 = 90;
+const MOST_DAYS: u32 = 3650;
 
 /// An API key, without its secret.
 #[derive(Debug, Serialize, ToSchema)]
@@ -63,18 +67,18 @@ pub(super) struct Made {
 /// A key that is wanted.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Wanted {
+pub(crate) struct Wanted {
     /// Whose; the caller's own unless said.
     #[schema(value_type = Option<String>)]
-    actor: Option<ActorId>,
+    pub(crate) actor: Option<ActorId>,
     /// Only these of its actor's roles.
     #[schema(value_type = Option<Vec<String>>)]
-    roles: Option<BTreeSet<Role>>,
+    pub(crate) roles: Option<BTreeSet<Role>>,
     #[schema(max_length = 100)]
-    label: Option<String>,
+    pub(crate) label: Option<String>,
     /// For how many days: 90 unless said, 3650 at most.
     #[schema(minimum = 1, maximum = 3650)]
-    days: Option<u32>,
+    pub(crate) days: Option<u32>,
 }
 
 /// The caller's keys; everybody's for admins.
@@ -114,31 +118,45 @@ pub(super) async fn create(
             "a key's secret is shown once, so making one takes no `Idempotency-Key`",
         ));
     }
+    let (key, secret) = make(&shared, &caller, wanted).await?;
+    let made = Made {
+        key: key.into(),
+        secret: secret.reveal().to_owned(),
+    };
+    Ok((StatusCode::CREATED, Json(made)).into_response())
+}
+
+/// Makes a key for somebody who is known by a credential, within what that one may.
+///
+/// A credential that carries few roles makes none that carries more, whoever it is for. A key makes none that
+/// outlives it, or whoever found one could stay in for good; a session is a person who has signed in, and
+/// what it makes lasts as they say.
+pub(crate) async fn make(
+    shared: &Shared,
+    caller: &Caller,
+    wanted: Wanted,
+) -> Result<(Credential, Secret), Problem> {
     let actor = wanted.actor.unwrap_or_else(|| caller.actor.id.clone());
     let owner = shared
         .engine()
         .actor(&Identity::authenticated(actor.clone(), ""))
         .await?;
     may_make(&caller.actor, &owner)?;
-    let days = wanted.days.unwrap_or(90);
-    if !(1..=3650).contains(&days) {
-        return Err(Problem::invalid("`days` is a number from 1 to 3650"));
+    let days = wanted.days.unwrap_or(DAYS);
+    if !(1..=MOST_DAYS).contains(&days) {
+        return Err(Problem::invalid(format!(
+            "`days` is a number from 1 to {MOST_DAYS}"
+        )));
     }
-    // A key that carries few roles makes none that carries more.
-    let roles = wanted.roles.or_else(|| {
-        caller
-            .credential
-            .kept
-            .roles
-            .clone()
-            .filter(|_| actor == caller.actor.id)
-    });
-    if actor == caller.actor.id
-        && let Some(role) = roles
-            .iter()
-            .flatten()
-            .find(|it| !caller.actor.has_role(it.as_str()))
-    {
+    let own = &caller.credential;
+    let carried = |it: &Role| caller.actor.has_role(it.as_str());
+    // Somebody's own key has roles that this credential has, also one that carries all of them.
+    let is_limited = own.kept.roles.is_some() || actor == caller.actor.id;
+    let roles = match (wanted.roles, &own.kept.roles) {
+        (None, Some(_)) => Some(owner.roles.iter().filter(|it| carried(it)).cloned().collect()),
+        (roles, _) => roles,
+    };
+    if let Some(role) = roles.iter().flatten().find(|it| is_limited && !carried(it)) {
         return Err(Problem::forbidden(format!(
             "this credential does not carry the role `{role}`"
         )));
@@ -150,12 +168,17 @@ pub(super) async fn create(
         label: wanted.label,
         lasts: Duration::from_hours(u64::from(days) * 24),
     };
-    let (key, secret) = shared.credentials().create(new, &caller.identity).await??;
-    let made = Made {
-        key: key.into(),
-        secret: secret.reveal().to_owned(),
-    };
-    Ok((StatusCode::CREATED, Json(made)).into_response())
+    let latest = (own.kind == Kind::ApiKey).then_some(own.expires_at);
+    let made = shared.credentials().create_until(new, latest, &caller.identity);
+    Ok(made.await??)
+}
+
+/// Makes a key count no more, for its owner or an admin. False for all others, as if there were none.
+pub(crate) async fn unmake(shared: &Shared, caller: &Caller, id: &str) -> Result<bool, Problem> {
+    let credentials = shared.credentials();
+    let key = credentials.get(Kind::ApiKey, id).await?;
+    let may = key.is_some_and(|it| it.actor == caller.actor.id || caller.actor.has_role(ADMIN));
+    Ok(may && credentials.revoke(Kind::ApiKey, id, &caller.identity).await?)
 }
 
 /// Revokes a key: its owner or an admin.
@@ -166,16 +189,9 @@ pub(super) async fn revoke(
     caller: Caller,
     Id(id): Id<String>,
 ) -> Result<StatusCode, Problem> {
-    let missing = || Problem::not_found("such key");
-    let credentials = shared.credentials();
-    let key = credentials.get(Kind::ApiKey, &id).await?.ok_or_else(missing)?;
-    if key.actor != caller.actor.id && !caller.actor.has_role(ADMIN) {
-        return Err(missing());
-    }
-    let revoked = credentials.revoke(Kind::ApiKey, &id, &caller.identity).await?;
-    if revoked {
+    if unmake(&shared, &caller, &id).await? {
         Ok(StatusCode::NO_CONTENT)
     } else {
-        Err(missing())
+        Err(Problem::not_found("such key"))
     }
 }

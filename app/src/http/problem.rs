@@ -86,7 +86,16 @@ impl Problem {
     }
 
     pub(crate) fn too_many(seconds: u64) -> Self {
-        let detail = format!("too many requests of this actor; try again in {seconds} s");
+        Self::later("too many requests of this actor", seconds)
+    }
+
+    /// Of everybody who has no right one.
+    pub(crate) fn too_many_wrong(seconds: u64) -> Self {
+        Self::later("too many wrong tokens", seconds)
+    }
+
+    fn later(why: &str, seconds: u64) -> Self {
+        let detail = format!("{why}; try again in {seconds} s");
         Self {
             retry_after: Some(seconds),
             ..Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", detail)

@@ -86,14 +86,15 @@ pub(super) async fn decide(
     headers: HeaderMap,
     Body(body): Body<Value>,
 ) -> Result<Response, Problem> {
-    let mut once = Once::new(
+    let once = Once::new(
         &shared,
         &caller,
         &headers,
         &json!({"requirement": id, "decision": body}),
+        true,
     )?;
     let said: Decision = serde_json::from_value(body).map_err(|error| Problem::invalid(error.to_string()))?;
-    if let Begun::Answered(answer) = once.begin(true).await? {
+    if let Begun::Answered(answer) = once.begin().await? {
         return Ok(answer);
     }
     let proposes = matches!(said, Decision::Fill { .. } | Decision::Amend { .. });
@@ -106,7 +107,7 @@ pub(super) async fn decide(
         Patience::of(&caller.actor.id, &headers),
     )
     .await;
-    once.end(true, answer.map(Answer::with_status)).await
+    once.end(answer.map(Answer::with_status)).await
 }
 
 /// Takes a decision of the caller and says how the call stands. `proposes` says whether it brings arguments.

@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::sse::Event;
 use axum::response::{IntoResponse, Response};
 use countersign::core::actor::OPERATOR;
-use countersign::store::{RunFilter, RunRow};
+use countersign::store::RunRow;
 use countersign::{Decision as CoreDecision, RunId};
 use countersign_agent::{EventKind, RunEvent, Running};
 use serde::{Deserialize, Serialize};
@@ -66,12 +66,12 @@ pub(super) async fn begin(
         return Err(Problem::invalid("`input` says nothing"));
     }
     let asked = json!({"agent": name, "input": input.input, "session": input.session});
-    let mut once = Once::new(&shared, &caller, &headers, &asked)?;
+    let once = Once::new(&shared, &caller, &headers, &asked, false)?;
     // Room first: a run that has begun is not taken back.
     let streams = wants_stream(&headers)
         .then(|| shared.limits().stream(&caller.actor.id))
         .transpose()?;
-    if let Begun::Answered(answer) = once.begin(false).await? {
+    if let Begun::Answered(answer) = once.begin().await? {
         return Ok(answer);
     }
     let mut builder = agent.run(input.input).by(&caller.identity);
@@ -80,14 +80,14 @@ pub(super) async fn begin(
     }
     let running = match builder.stream() {
         Ok(running) => running,
-        Err(error) => return once.end::<RunState>(false, Err(error.into())).await,
+        Err(error) => return once.end::<RunState>(Err(error.into())).await,
     };
     if let Some(open) = streams {
         // What is streamed cannot be kept: a repeat is told to look for the run.
         return Ok(stream(shared, caller, running, open).into_response());
     }
     let state = waited(&shared, running, patience(&caller, &headers)).await;
-    once.end(false, state).await
+    once.end(state).await
 }
 
 fn patience<'a>(caller: &'a Caller, headers: &HeaderMap) -> Patience<'a> {
@@ -95,7 +95,8 @@ fn patience<'a>(caller: &'a Caller, headers: &HeaderMap) -> Patience<'a> {
     Patience::of(of, headers).unwrap_or(Patience::new(of, PATIENCE))
 }
 
-/// Waits for a run as long as somebody wants and there is room, and says how it stands.
+/// Waits for a run as long as somebody wants and there is room, and says how it stands. A decision that does not count
+/// is a problem.
 async fn waited(
     shared: &Shared,
     running: Running,
@@ -111,23 +112,23 @@ async fn waited(
     };
     tokio::select! {
         ended = tokio::time::timeout(lasts, running.run()) => {
-            if let Ok(ended) = ended {
-                ended?;
+            if let Ok(ended) = ended
+                && let Some((_, refusal)) = ended?.refusals().first()
+            {
+                return Err(refusal.clone().into());
             }
         }
         _ = stopping.wait_for(|it| *it) => {}
     }
     let row = shared.engine().store().run(shared.engine().tenant(), id).await?;
     let state = state(shared, &row.ok_or_else(|| Problem::not_found(id))?).await?;
-    let over = !matches!(state.status(), "running" | "paused" | "queued");
-    Ok((
-        if over {
-            StatusCode::OK
-        } else {
-            StatusCode::ACCEPTED
-        },
-        state,
-    ))
+    // The row says more than that: it stays open until all hooks have seen the answer.
+    let status = if state.is_over() {
+        StatusCode::OK
+    } else {
+        StatusCode::ACCEPTED
+    };
+    Ok((status, state))
 }
 
 fn wants_stream(headers: &HeaderMap) -> bool {
@@ -198,11 +199,7 @@ pub(super) async fn list(
     Asked(paging): Asked<Paging>,
 ) -> Result<Json<Page<Run>>, Problem> {
     let (before, limit) = (paging.after::<RunId>()?, paging.limit()?);
-    let filter = if sight::sees_all(&caller.actor) {
-        RunFilter::All
-    } else {
-        RunFilter::OfRequester(caller.actor.id.clone())
-    };
+    let filter = sight::runs(&caller.actor);
     let engine = shared.engine();
     let mut rows = engine
         .store()
@@ -218,10 +215,8 @@ pub(super) async fn list(
 
 /// A run that the caller may see. All others answer as if there were none.
 pub(crate) async fn visible(shared: &Shared, caller: &Caller, id: RunId) -> Result<RunRow, Problem> {
-    let engine = shared.engine();
-    let row = engine.store().run(engine.tenant(), id).await?;
-    row.filter(|it| sight::sees_run(&caller.actor, it))
-        .ok_or_else(|| Problem::not_found(id))
+    let row = sight::run(shared.engine(), &caller.actor, id).await?;
+    row.ok_or_else(|| Problem::not_found(id))
 }
 
 /// A run with its calls, what it asks and how it ended.
@@ -362,7 +357,7 @@ pub(super) async fn resume(
         ));
     }
     let asked = json!({"continue": id, "decisions": body.decisions});
-    let mut once = Once::new(&shared, &caller, &headers, &asked)?;
+    let once = Once::new(&shared, &caller, &headers, &asked, true)?;
     let mut decisions: Vec<CoreDecision> = Vec::new();
     for about in body.decisions {
         let on = about
@@ -372,33 +367,15 @@ pub(super) async fn resume(
         let said = serde_json::from_value(about.say).map_err(|error| Problem::invalid(error.to_string()))?;
         decisions.push(decision(on, said)?.by(&caller.identity));
     }
-    if let Begun::Answered(answer) = once.begin(true).await? {
+    if let Begun::Answered(answer) = once.begin().await? {
         return Ok(answer);
     }
     let agent = shared.session().agent_of(id).await;
     let agent = agent
         .map_err(|_| Problem::conflict("no_agent", "this server does not have the agent of this run"))?;
     let running = agent.continue_run(id, decisions).by(&caller.identity).stream();
-    let patience = patience(&caller, &headers);
-    let room = shared.limits().stream(patience.of);
-    let lasts = if room.is_ok() {
-        patience.lasts
-    } else {
-        Duration::ZERO
-    };
-    if let Ok(run) = tokio::time::timeout(lasts, running.run()).await
-        && let Some((_, refusal)) = run?.refusals().first()
-    {
-        return Err(refusal.clone().into());
-    }
-    let row = visible(&shared, &caller, id).await?;
-    let state = state(&shared, &row).await?;
-    let status = if row.open {
-        StatusCode::ACCEPTED
-    } else {
-        StatusCode::OK
-    };
-    once.end(true, Ok((status, state))).await
+    let state = waited(&shared, running, patience(&caller, &headers)).await?;
+    once.end(Ok(state)).await
 }
 
 /// Stops a run: its requester or an operator. Its open calls are withdrawn.

@@ -93,10 +93,10 @@ pub(super) async fn propose(
         "tool": name, "arguments": arguments, "run": proposal.run, "session": proposal.session,
         "on_behalf_of": proposal.on_behalf_of,
     });
-    let mut once = Once::new(&shared, &caller, &headers, &asked)?;
-    let (requester, agent) = behind(&shared, &caller, &proposal).await?;
     let stored = shared.engine().tier(&name) == Some(Tier::Gated);
-    let id = match once.begin(stored).await? {
+    let once = Once::new(&shared, &caller, &headers, &asked, stored)?;
+    let (requester, agent) = behind(&shared, &caller, &proposal).await?;
+    let id = match once.begin().await? {
         Begun::New(id) => id,
         Begun::Answered(answer) => return Ok(answer),
     };
@@ -109,7 +109,7 @@ pub(super) async fn propose(
         Patience::of(&caller.actor.id, &headers),
     )
     .await;
-    once.end(stored, answer.map(Answer::with_status)).await
+    once.end(answer.map(Answer::with_status)).await
 }
 
 async fn called(

@@ -482,8 +482,12 @@ pub(crate) struct RunState {
 }
 
 impl RunState {
-    pub(crate) fn status(&self) -> &str {
-        &self.run.status
+    /// Whether it has its answer, or will never have one.
+    pub(crate) fn is_over(&self) -> bool {
+        !matches!(
+            self.run.status.as_str(),
+            "running" | "paused" | "queued" | "stopping"
+        )
     }
 }
 

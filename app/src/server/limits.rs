@@ -1,36 +1,42 @@
-//! How much of one actor: requests in a time, and streams at once.
+//! How much of one actor: requests in a time, and streams at once. How much of everybody without a credential: wrong
+//! tokens.
 
 use std::collections::HashMap;
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use countersign::ActorId;
-use governor::clock::{Clock as _, DefaultClock};
-use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+use governor::clock::{Clock, DefaultClock};
+use governor::{DefaultDirectRateLimiter, DefaultKeyedRateLimiter, NotUntil, Quota, RateLimiter};
 
 use crate::http::problem::Problem;
 
 /// Requests of one actor, per second on average.
 pub(crate) const PER_SECOND: u32 = 50;
-/// Requests of one actor at once, before the average counts.
-const BURST: u32 = 200;
+/// As many times that at once, before the average counts.
+const AT_ONCE: NonZeroU32 = NonZeroU32::new(4).unwrap();
+/// Wrong tokens, of everybody together: per second on average, and at once. Each that is tried on a call is on record,
+/// so whoever guesses would fill the log.
+const WRONG_PER_SECOND: NonZeroU32 = NonZeroU32::new(1).unwrap();
+const WRONG_AT_ONCE: NonZeroU32 = NonZeroU32::new(60).unwrap();
 /// Streams of one actor at once.
 const STREAMS: usize = 64;
 
 /// Counts what actors do.
 pub(crate) struct Limits {
     requests: DefaultKeyedRateLimiter<ActorId>,
+    wrong: DefaultDirectRateLimiter,
     streams: Arc<Mutex<HashMap<ActorId, usize>>>,
     most_streams: usize,
 }
 
 impl Limits {
-    /// So many requests per second of one actor, with four times as many at once.
+    /// So many requests per second of one actor.
     pub(crate) fn new(per_second: u32) -> Self {
         let rate = NonZeroU32::new(per_second).unwrap_or(NonZeroU32::MIN);
-        let burst = rate.saturating_mul(NonZeroU32::new(BURST / PER_SECOND).unwrap_or(NonZeroU32::MIN));
         Self {
-            requests: RateLimiter::keyed(Quota::per_second(rate).allow_burst(burst)),
+            requests: RateLimiter::keyed(Quota::per_second(rate).allow_burst(rate.saturating_mul(AT_ONCE))),
+            wrong: RateLimiter::direct(Quota::per_second(WRONG_PER_SECOND).allow_burst(WRONG_AT_ONCE)),
             streams: Arc::default(),
             most_streams: STREAMS,
         }
@@ -38,10 +44,15 @@ impl Limits {
 
     /// Counts a request.
     pub(crate) fn admit(&self, actor: &ActorId) -> Result<(), Problem> {
-        self.requests.check_key(actor).map_err(|until| {
-            let wait = until.wait_time_from(DefaultClock::default().now());
-            Problem::too_many(wait.as_secs().saturating_add(1))
-        })
+        let admitted = self.requests.check_key(actor);
+        admitted.map_err(|until| Problem::too_many(seconds(&until)))
+    }
+
+    /// Counts a wrong token. One bucket for all: behind a proxy all come from one address, and a right token is not
+    /// counted, so nobody who guesses holds up anybody who knows.
+    pub(crate) fn wrong_token(&self) -> Result<(), Problem> {
+        let admitted = self.wrong.check();
+        admitted.map_err(|until| Problem::too_many_wrong(seconds(&until)))
     }
 
     /// Counts a stream, until what it returns is dropped.
@@ -63,6 +74,12 @@ impl Limits {
         self.requests.retain_recent();
         self.requests.shrink_to_fit();
     }
+}
+
+/// For `Retry-After`.
+fn seconds(until: &NotUntil<<DefaultClock as Clock>::Instant>) -> u64 {
+    let wait = until.wait_time_from(DefaultClock::default().now());
+    wait.as_secs().saturating_add(1)
 }
 
 /// An open stream.

@@ -303,3 +303,45 @@ fn a_wrong_token_says_nothing() {
     // With what it has said already it is known again, with anything else no more.
     assert_eq!(report(path, &json!({"result": "lost"})).status, 404);
 }
+
+/// Every wrong token is on record: whoever guesses must not fill the log, nor hold up whoever knows.
+#[test]
+fn who_guesses_tokens_is_told_to_wait() {
+    let house = House::new();
+    let served = house.serve(&[]);
+    let (call, _) = served.propose("alice", "order", &json!({"part": "lamp"}));
+    let (_, said) = served.post("relay", &format!("/v1/calls/{call}/token"), &json!({}));
+    let right = said["path"].as_str().unwrap();
+    let report = |path: &str| {
+        let visit = served.visit("POST", path).json(&json!({"result": "sent"}));
+        visit.send()
+    };
+    let wrong = format!("/v1/external/{call}.{}", "0".repeat(64));
+    let begun = house.log_size();
+    let refused = (0..1000)
+        .map(|_| report(&wrong))
+        .find(|it| it.status != 404)
+        .expect("an end");
+    assert_eq!(
+        (refused.status, refused.problem().as_str()),
+        (429, "too_many_requests")
+    );
+    let seconds: u64 = refused.header("retry-after").unwrap().parse().unwrap();
+    assert!((1..=5).contains(&seconds), "{seconds}");
+    // However often: what is on record is what the bucket let through, and it lets through a few in a second.
+    for _ in 0..300 {
+        report(&wrong);
+    }
+    assert!(house.log_size() - begun < 200, "{}", house.log_size() - begun);
+    // Of a call that nobody knows, the same; then one of the two may have been let through since.
+    let (start, last) = call.split_at(call.len() - 1);
+    let unknown = format!(
+        "/v1/external/{start}{}.{}",
+        if last == "0" { "1" } else { "0" },
+        "0".repeat(64)
+    );
+    assert!((0..20).any(|_| report(&unknown).status == 429));
+    assert!((0..20).any(|_| report("/v1/external/x").status == 429));
+    let done = report(right);
+    assert_eq!((done.status, &done.json()["result"]), (200, &json!("sent")));
+}

@@ -7,8 +7,9 @@ use std::process::ExitCode;
 
 use countersign::prelude::*;
 use countersign_agent::Agent;
+use countersign_agent::guardrail::from_fn;
 use countersign_agent::model::{ScriptedModel, Step};
-use countersign_agent::{Message, Request};
+use countersign_agent::{Hook as _, HookError, Message, Request};
 use countersign_app::App;
 use serde_json::json;
 
@@ -25,6 +26,7 @@ mallory = { kind = "person" }
 robot = { kind = "agent", owner = "alice" }
 rogue = { kind = "agent", owner = "mallory" }
 porter = { kind = "agent", owner = "olivia" }
+herald = { kind = "agent", owner = "olivia" }
 dora = { kind = "service", roles = ["delegate"] }
 relay = { kind = "service", roles = ["reporter"] }
 
@@ -129,13 +131,18 @@ async fn wait_at(port: u16) {
     }
 }
 
-/// Does what it is told: `unlock NAME`, or says what it was told.
+/// Does what it is told: `unlock NAME`, `wait at PORT`, or says what it was told.
 fn script(request: Request<'_>) -> Step {
     match request.messages.last().map(|it| &**it) {
-        Some(Message::User { text }) => match text.strip_prefix("unlock ") {
-            Some(door) => Step::call("unlock", json!({"door": door})),
-            None => Step::say(format!("You said: {text}")),
-        },
+        Some(Message::User { text }) => {
+            if let Some(door) = text.strip_prefix("unlock ") {
+                Step::call("unlock", json!({"door": door}))
+            } else if let Some(port) = text.strip_prefix("wait at ") {
+                Step::call("take_long", json!({"port": port.parse::<u16>().unwrap()}))
+            } else {
+                Step::say(format!("You said: {text}"))
+            }
+        }
         _ => Step::say("That is all."),
     }
 }
@@ -150,6 +157,15 @@ pub(crate) async fn answer(words: Vec<OsString>) -> ExitCode {
             Agent::builder("porter")
                 .model(ScriptedModel::answering(script))
                 .tools(["unlock"]),
+        )
+        .agent(
+            Agent::builder("herald")
+                .model(ScriptedModel::answering(script))
+                .tools(["take_long"])
+                // Looks at what was answered, and never gets done with it.
+                .post_hook(
+                    from_fn("never-done", |_, _| async { Err(HookError::new("not yet")) }).in_background(),
+                ),
         );
     app.main_with(words).await
 }

@@ -222,3 +222,15 @@ fn a_run_begins_once() {
         2
     );
 }
+
+/// What hooks have still to see keeps a run among those that are worked on, and nobody waiting for its answer.
+#[test]
+fn a_run_with_its_answer_is_over() {
+    let house = House::new();
+    let served = house.serve(&[]);
+    let (status, run) = served.post("alice", "/v1/agents/herald/runs", &json!({"input": "Hello"}));
+    assert_eq!((status, &run["status"]), (200, &json!("completed")), "{run}");
+    let again = format!("/v1/runs/{}/continue", run["run"].as_str().unwrap());
+    let (status, same) = served.post("alice", &again, &json!({}));
+    assert_eq!((status, &same["output"]), (200, &run["output"]), "{same}");
+}

@@ -3,6 +3,7 @@
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use serde_json::json;
@@ -138,4 +139,39 @@ fn what_was_begun_is_finished() {
         again.get("alice", &format!("/v1/calls/{call}"))["outcome"],
         "returned"
     );
+}
+
+/// Whoever goes on with a run and waits for it does not keep a server from stopping.
+#[test]
+fn who_goes_on_with_a_run_is_told_when_the_server_stops() {
+    let house = House::new();
+    let served = house.serve(&[]);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let (status, run) = served.post(
+        "alice",
+        "/v1/agents/herald/runs",
+        &json!({"input": format!("wait at {port}")}),
+    );
+    assert_eq!((status, &run["status"]), (202, &json!("paused")), "{run}");
+    let confirms = json!({"decisions": [
+        {"requirement": run["requirements"][0]["id"], "say": {"decision": "confirm"}},
+    ]});
+    let path = format!("/v1/runs/{}/continue", run["run"].as_str().unwrap());
+    let goes_on = served
+        .by("alice", "POST", &path)
+        .header("prefer", "wait=30")
+        .json(&confirms);
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| goes_on.send());
+        let (tool, _) = listener.accept().unwrap();
+        let began = Instant::now();
+        served.terminate();
+        let now = waiting.join().unwrap();
+        assert_eq!(now.status, 202, "{}", now.text());
+        assert!(began.elapsed() < Duration::from_secs(20), "not before it wanted");
+        drop(tool);
+    });
+    assert_eq!(served.ended().0, 0);
+    assert_eq!(house.effects(), ["took long"]);
 }

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::served::House;
+use crate::served::{House, key};
+use crate::sites::session;
 use crate::things::Things;
 
 /// Whoever may see something, but not do that: who, what, with which body, and what comes of it.
@@ -241,4 +242,46 @@ fn a_key_with_few_roles_can_little() {
     for bytes in [stored, log] {
         assert!(!bytes.windows(secret.len()).any(|it| it == secret.as_bytes()));
     }
+}
+
+#[test]
+fn a_key_makes_none_that_can_more_or_lasts_longer() {
+    let house = House::new();
+    let (_, short) = key(house.data(), "bob", &["--days", "2"]);
+    let (_, few) = key(house.data(), "adam", &["--role", "admin"]);
+    let cookie = session(&house, "bob");
+    let served = house.serve(&[]);
+    let makes = |token: &str, body: Value| {
+        let visit = served.visit("POST", "/v1/keys").bearer(token);
+        visit.json(&body).send()
+    };
+    let ends = |made: &Value| made["expires_at"].as_str().unwrap().to_owned();
+    let mine = served.visit("GET", "/v1/keys").bearer(&short).send().json();
+    let mine = mine["items"].as_array().unwrap().iter();
+    let end = mine.map(ends).min().unwrap();
+    // For as long as it counts itself, whatever is wanted; nor does its own child outlive it.
+    for body in [json!({}), json!({"days": 3650}), json!({"days": 2})] {
+        let child = makes(&short, body);
+        assert_eq!((child.status, ends(&child.json())), (201, end.clone()));
+        let grandchild = makes(child.json()["secret"].as_str().unwrap(), json!({"days": 9}));
+        assert_eq!((grandchild.status, ends(&grandchild.json())), (201, end.clone()));
+    }
+    assert!(ends(&makes(&short, json!({"days": 1})).json()) < end);
+    // A person who has signed in says how long.
+    let visit = served
+        .visit("POST", "/v1/keys")
+        .header("cookie", &cookie)
+        .header("sec-fetch-site", "same-origin");
+    let made = visit.json(&json!({"days": 3650})).send();
+    assert_eq!(made.status, 201, "{}", made.text());
+    assert!(ends(&made.json()).as_str() > "2035");
+    // One of few roles makes none of more for programs either.
+    let reporter = json!({"actor": "relay", "roles": ["reporter"]});
+    assert_eq!(makes(&few, reporter.clone()).problem(), "not_allowed");
+    let made = makes(&few, json!({"actor": "relay"}));
+    assert_eq!((made.status, &made.json()["roles"]), (201, &json!([])));
+    let (status, made) = served.post("adam", "/v1/keys", &reporter);
+    assert_eq!((status, &made["roles"]), (201, &json!(["reporter"])));
+    let (status, made) = served.post("adam", "/v1/keys", &json!({"actor": "relay"}));
+    assert_eq!((status, &made["roles"]), (201, &json!(null)));
 }

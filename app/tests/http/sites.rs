@@ -6,7 +6,7 @@ use crate::served::{House, key};
 use crate::things::{Things, routes};
 
 /// A console session is the same kind of row as a key: opened here without the console.
-fn session(house: &House, actor: &str) -> String {
+pub(crate) fn session(house: &House, actor: &str) -> String {
     let (id, secret) = key(house.data(), actor, &[]);
     house
         .sql()
