@@ -226,13 +226,43 @@ impl Credentials<'_> {
             label: None,
             lasts,
         };
-        let (session, secret) = self.made(new, &by);
+        self.opened(new, &by, link.deleted()).await
+    }
+
+    /// Opens a session for a person who has shown who they are, and writes this in the same commit. None if it is no
+    /// person, or this is written already.
+    pub(crate) async fn open(
+        self,
+        by: &Identity,
+        lasts: Duration,
+        beside: EdgeWrite,
+    ) -> Result<Option<(Credential, Secret)>, Error> {
+        if !self.0.actor(by).await?.is_person() {
+            return Ok(None);
+        }
+        let new = New {
+            kind: Kind::Session,
+            actor: by.id().clone(),
+            roles: None,
+            label: None,
+            lasts,
+        };
+        self.opened(new, by, beside).await
+    }
+
+    async fn opened(
+        self,
+        new: New,
+        by: &Identity,
+        beside: EdgeWrite,
+    ) -> Result<Option<(Credential, Secret)>, Error> {
+        let (session, secret) = self.made(new, by);
         let mut commit = self.commit();
-        commit.edges = vec![link.deleted(), session.written()];
-        commit.records = vec![session.record(true, &by)];
+        commit.edges = vec![beside, session.written()];
+        commit.records = vec![session.record(true, by)];
         match self.0.store().commit(commit).await? {
             Committed::Done { .. } => Ok(Some((session, secret))),
-            // Somebody else was faster with this link.
+            // Somebody else was faster.
             Committed::Conflict | Committed::Full => Ok(None),
         }
     }

@@ -24,7 +24,7 @@ use crate::oidc::Oidc;
 use crate::session::Session;
 
 pub(crate) use caller::Caller;
-pub(crate) use caller::set_cookie;
+pub(crate) use caller::{cookie, set_cookie};
 pub(crate) use feed::{Feed, Happened};
 pub(crate) use limits::{Limits, Open, PER_SECOND};
 pub(crate) use listen::Place;

@@ -18,6 +18,10 @@ use crate::server::{Caller, Shared};
 
 /// A subject that stands for an actor.
 #[derive(Debug, Serialize, ToSchema)]
+#[allow(
+    clippy::struct_field_names,
+    reason = "what the provider calls it, on the wire as in tokens"
+)]
 pub(super) struct Subject {
     /// Of the link.
     id: String,

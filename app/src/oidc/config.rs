@@ -7,6 +7,8 @@ use countersign::Role;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
+use crate::config::Hidden;
+
 /// How long roles count that the provider does not say again.
 const ROLES_LAST: Duration = Duration::from_hours(12);
 /// The longest and the shortest that may be.
@@ -20,6 +22,13 @@ pub(crate) struct Config {
     pub(crate) issuer: String,
     /// Whom bearer tokens must be for; without it none are taken.
     pub(crate) audience: Option<String>,
+    /// What we are called at the provider, for signing in to the console; without it nobody signs in there.
+    pub(super) client_id: Option<String>,
+    /// Of a client that has one.
+    pub(super) client_secret: Option<Hidden>,
+    /// What is asked for at sign-in.
+    #[serde(default = "scopes")]
+    pub(super) scopes: Vec<String>,
     /// Where a token says in which groups somebody is: a name, or a pointer (RFC 6901) that begins with `/`.
     roles_claim: Option<String>,
     /// What is taken over of it: one of its values, and our role.
@@ -33,6 +42,10 @@ pub(crate) struct Config {
     provision: bool,
     /// What they are called then; `sub` unless said.
     actor_claim: Option<String>,
+}
+
+fn scopes() -> Vec<String> {
+    vec!["openid".to_owned()]
 }
 
 fn roles_last() -> Duration {
@@ -51,8 +64,25 @@ impl Config {
         if let Err(why) = super::fetch::place(&self.issuer) {
             return Some(("oidc.issuer", why));
         }
-        if self.audience.as_deref() == Some("") {
-            return Some(("oidc.audience", "it is empty".to_owned()));
+        match (self.audience.as_deref(), self.client_id.as_deref()) {
+            (None, None) => {
+                let why = "it lets nobody in: say `audience` for access tokens, `client_id` for the console";
+                return Some(("oidc", why.to_owned()));
+            }
+            (Some(""), _) => return Some(("oidc.audience", "it is empty".to_owned())),
+            (_, Some("")) => return Some(("oidc.client_id", "it is empty".to_owned())),
+            (Some(audience), Some(client)) if audience == client => {
+                let why = "ID tokens are for `client_id`, and would count as access tokens; give the API an audience of its own";
+                return Some(("oidc.audience", why.to_owned()));
+            }
+            (None, Some(_)) | (Some(_), None | Some(_)) => {}
+        }
+        if self.client_secret.is_some() && self.client_id.is_none() {
+            let why = "a secret without `client_id` is nobody's".to_owned();
+            return Some(("oidc.client_secret", why));
+        }
+        if !self.scopes.iter().any(|it| it == "openid") {
+            return Some(("oidc.scopes", "`openid` must be one of them".to_owned()));
         }
         if self.roles_claim.is_none() != self.roles.is_empty() {
             let why = "`roles_claim` says where to look and `roles` what is taken over; one without the other does nothing";
@@ -131,6 +161,10 @@ mod tests {
             ("roles_last = '31d'", "oidc.roles_last"),
             ("roles_last = 'soon'", "no time span"),
             ("actor_claim = 'email'", "oidc.actor_claim"),
+            ("client_id = 'ops'", "oidc.audience"),
+            ("client_secret = 's3cret'", "oidc.client_secret"),
+            ("client_id = ''", "oidc.client_id"),
+            ("client_id = 'c'\nscopes = ['profile']", "oidc.scopes"),
             ("role = 'a'", "unknown field"),
         ] {
             let error = read(&format!("{good}{more}")).unwrap_err();
@@ -145,20 +179,27 @@ mod tests {
             "",
         ] {
             assert!(
-                read(&format!("issuer = '{issuer}'"))
+                read(&format!("issuer = '{issuer}'\naudience = 'ops'"))
                     .unwrap_err()
                     .contains("oidc.issuer"),
                 "{issuer}"
             );
         }
-        assert!(read("issuer = 'http://127.0.0.1:8080/realm'").is_ok());
+        assert!(read("issuer = 'http://127.0.0.1:8080/realm'\nclient_id = 'c'").is_ok());
+        assert!(
+            read("issuer = 'https://id.example'")
+                .unwrap_err()
+                .contains("oidc: ")
+        );
     }
+
+    const ISSUER: &str = "issuer = 'https://id.example'\naudience = 'ops'";
 
     #[test]
     fn only_mapped_values_become_roles() {
         let config = |claim: &str| {
             read(&format!(
-                "issuer = 'https://id.example'\nroles_claim = '{claim}'\nroles = {{ 'ops-managers' = 'manager', x = 'auditor' }}"
+                "{ISSUER}\nroles_claim = '{claim}'\nroles = {{ 'ops-managers' = 'manager', x = 'auditor' }}"
             ))
             .unwrap()
         };

@@ -12,8 +12,17 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// The most bytes of an answer. Key sets of large providers have some ten thousand.
 const MOST: usize = 256 * 1024;
 
-/// A place that may be asked: HTTPS, or this machine, without a name, a password, a query or a fragment in it.
+/// A place that may be asked: HTTPS, or this machine, without a query in it.
 pub(super) fn place(text: &str) -> Result<Url, String> {
+    let url = endpoint(text)?;
+    if url.query().is_some() {
+        return Err(format!("`{text}` has a query in it"));
+    }
+    Ok(url)
+}
+
+/// The same, which may have a query (RFC 6749, section 3.1); without a name, a password or a fragment.
+pub(super) fn endpoint(text: &str) -> Result<Url, String> {
     let url: Url = text
         .parse()
         .map_err(|error| format!("`{text}` is no address: {error}"))?;
@@ -25,7 +34,7 @@ pub(super) fn place(text: &str) -> Result<Url, String> {
         ));
     }
     let plain = url.username().is_empty() && url.password().is_none();
-    if !plain || url.query().is_some() || url.fragment().is_some() {
+    if !plain || url.fragment().is_some() {
         return Err(format!("`{text}` has more in it than a host and a path"));
     }
     Ok(url)
@@ -45,6 +54,25 @@ pub(super) struct Fetch(Outside);
 impl Fetch {
     pub(super) fn new() -> Result<Self, String> {
         Outside::new(Reach::Anywhere).map(Self)
+    }
+
+    /// Sends a form: the status and the body of the answer.
+    pub(super) async fn post(
+        &self,
+        to: &Url,
+        form: String,
+        authorization: Option<String>,
+    ) -> Result<(u16, Vec<u8>), String> {
+        let mut request = self
+            .0
+            .request(Method::POST, to)?
+            .header("content-type", "application/x-www-form-urlencoded")
+            .header("accept", "application/json")
+            .body(form);
+        if let Some(authorization) = authorization {
+            request = request.header("authorization", authorization);
+        }
+        answer(request).await.map_err(|why| format!("{to}: {why}"))
     }
 
     /// What is there to get.

@@ -1,4 +1,4 @@
-//! What a provider says of itself (OpenID Connect Discovery): where it is asked for what, and its keys.
+//! What a provider says of itself (`OpenID` Connect Discovery): where it is asked for what, and its keys.
 //!
 //! Read when it is needed first, then kept. A key that is not known has the set read again, once a minute at most: keys
 //! are rotated, and whoever sends made-up tokens must not make us ask at their pace. A provider that does not answer
@@ -28,11 +28,28 @@ const PAUSE: Duration = Duration::from_mins(1);
 struct Document {
     issuer: String,
     jwks_uri: String,
+    authorization_endpoint: Option<String>,
+    token_endpoint: Option<String>,
+    token_endpoint_auth_methods_supported: Option<Vec<String>>,
+    #[serde(default)]
+    authorization_response_iss_parameter_supported: bool,
+}
+
+/// Where people sign in.
+#[derive(Debug, Clone)]
+pub(super) struct Endpoints {
+    pub(super) authorization: Url,
+    pub(super) token: Url,
+    /// Whether a secret goes into the header; into the form otherwise.
+    pub(super) takes_basic: bool,
+    /// Whether whoever comes back from there always says from where (RFC 9207).
+    pub(super) names_issuer: bool,
 }
 
 /// What is known of a provider.
 struct Known {
     keys: Vec<Key>,
+    endpoints: Option<Endpoints>,
     read_at: Timestamp,
 }
 
@@ -87,6 +104,30 @@ impl Provider {
         self.known(now).as_deref().map(fitting).unwrap_or_default()
     }
 
+    /// Where people sign in, if that can be found out.
+    pub(super) async fn endpoints(&self, now: Timestamp) -> Option<Endpoints> {
+        if self
+            .known(now)
+            .is_none_or(|it| !is_within(it.read_at, FRESH, now))
+        {
+            self.ask(&mut *self.asked_at.lock().await, now).await;
+        }
+        self.known(now)?.endpoints.clone()
+    }
+
+    /// Gives a code away for tokens: what is answered.
+    pub(super) async fn exchanged(
+        &self,
+        endpoints: &Endpoints,
+        form: String,
+        authorization: Option<String>,
+    ) -> Result<Vec<u8>, String> {
+        match self.fetch.post(&endpoints.token, form, authorization).await? {
+            (200, body) => Ok(body),
+            (status, _) => Err(format!("{} answers {status}", endpoints.token)),
+        }
+    }
+
     /// What is known and still counts.
     fn known(&self, now: Timestamp) -> Option<Arc<Known>> {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner).clone();
@@ -118,8 +159,25 @@ impl Provider {
         let keys = self.fetch.get(&fetch::place(&document.jwks_uri)?).await?;
         Ok(Known {
             keys: keys::read(&keys)?,
+            endpoints: document.endpoints()?,
             read_at: now,
         })
+    }
+}
+
+impl Document {
+    /// None of a provider at which nobody signs in.
+    fn endpoints(&self) -> Result<Option<Endpoints>, String> {
+        let (Some(authorization), Some(token)) = (&self.authorization_endpoint, &self.token_endpoint) else {
+            return Ok(None);
+        };
+        let methods = self.token_endpoint_auth_methods_supported.as_ref();
+        Ok(Some(Endpoints {
+            authorization: fetch::endpoint(authorization)?,
+            token: fetch::endpoint(token)?,
+            takes_basic: methods.is_none_or(|it| it.iter().any(|it| it == "client_secret_basic")),
+            names_issuer: self.authorization_response_iss_parameter_supported,
+        }))
     }
 }
 

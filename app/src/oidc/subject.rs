@@ -10,6 +10,11 @@ use countersign::{ActorId, Code, Digest, Engine, Error, Identity, Refusal, Times
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::how;
+use crate::credential::{Credentials, Kind as CredentialKind};
+
+/// How many sessions one look at the store takes.
+const PAGE: usize = 100;
 /// The kind of edge row that a link is.
 const KIND: &str = "subject";
 /// What is hashed for the id of one.
@@ -114,10 +119,30 @@ impl Links<'_> {
         }];
         commit.records = vec![link.record(false, by)];
         // A link is made and deleted, never changed: a conflict means that it is gone.
-        Ok(Ok(matches!(
-            self.0.store().commit(commit).await?,
-            Committed::Done { .. }
-        )))
+        let done = matches!(self.0.store().commit(commit).await?, Committed::Done { .. });
+        self.close(&link, by).await?;
+        Ok(Ok(done))
+    }
+
+    /// Ends the sessions that were opened by a link.
+    async fn close(self, link: &Link, by: &Identity) -> Result<(), Error> {
+        let credentials = Credentials(self.0);
+        let opened_by = how(&link.id, &link.kept.issuer);
+        let mut after: Option<String> = None;
+        loop {
+            let (page, next) = credentials
+                .list(CredentialKind::Session, Some(&link.actor), after.as_deref(), PAGE)
+                .await?;
+            for session in page.iter().filter(|it| it.kept.auth == opened_by) {
+                credentials
+                    .revoke(CredentialKind::Session, &session.id, by)
+                    .await?;
+            }
+            if next.is_none() {
+                return Ok(());
+            }
+            after = next;
+        }
     }
 
     async fn is_admin(self, by: &Identity) -> Result<Result<(), Refusal>, Error> {

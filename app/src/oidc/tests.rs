@@ -3,6 +3,7 @@
 mod bearer;
 mod issuer;
 mod roles;
+mod sign_in;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -81,7 +82,7 @@ impl World {
         let pair = Pair::rsa();
         let issuer = Issuer::new(&[pair.jwk("one")]).await;
         let config: Config = toml::from_str(&format!(
-            "issuer = '{}'\naudience = 'countersign'\n{more}",
+            "issuer = '{}'\naudience = 'countersign'\nclient_id = 'console'\n{more}",
             issuer.url
         ))
         .unwrap();
@@ -98,7 +99,9 @@ impl World {
             .unwrap();
         let session = Session::new(engine, "ops".to_owned(), data.path().to_owned(), true);
         let (stop, stopping) = watch::channel(false);
-        let oidc = Oidc::new(config).ok().unwrap();
+        let oidc = Oidc::new(config, Some("s3cret".to_owned()), "https://ops.test")
+            .ok()
+            .unwrap();
         let shared = Shared::new(session, Limits::new(1_000_000), Some(oidc), stopping);
         Self {
             issuer,

@@ -17,7 +17,7 @@ use crate::http::unique::Unique;
 pub(super) const MOST: usize = 12 * 1024;
 /// How far clocks may be apart, in milliseconds.
 const LEEWAY: i64 = 60_000;
-/// The longest subject, in bytes (OpenID Connect Core, section 2).
+/// The longest subject, in bytes (`OpenID` Connect Core, section 2).
 const MOST_SUBJECT: usize = 255;
 
 /// How a token is signed. Nothing else is taken: no `none`, and no algorithm where a public key is the secret.
@@ -108,6 +108,8 @@ pub(super) enum Wrong {
     Expired,
     #[error("it does not count yet")]
     Early,
+    #[error("it is of another sign-in")]
+    Nonce,
 }
 
 /// A token before its signature is checked.
@@ -125,6 +127,8 @@ pub(super) struct Unproven<'a> {
 pub(super) enum Meant<'a> {
     /// For this API: an access token (RFC 9068, or a plain one).
     Access { audience: &'a str },
+    /// For this client, about who has just signed in.
+    SignIn { client: &'a str, nonce: &'a str },
 }
 
 /// What the provider has signed, for us, now.
@@ -191,18 +195,18 @@ impl<'a> Unproven<'a> {
             return Err(Wrong::Subject);
         }
         self.is_meant(meant, &common, &claims)?;
-        let (expires, issued) = (millis(&common.exp)?, millis(&common.iat)?);
-        let begins = common.nbf.as_ref().map(millis).transpose()?.unwrap_or(issued);
-        if now.millis() >= expires.saturating_add(LEEWAY) {
+        let (end, said) = (millis(&common.exp)?, millis(&common.iat)?);
+        let begins = common.nbf.as_ref().map(millis).transpose()?.unwrap_or(said);
+        if now.millis() >= end.saturating_add(LEEWAY) {
             return Err(Wrong::Expired);
         }
-        if issued.max(begins) > now.millis().saturating_add(LEEWAY) {
+        if said.max(begins) > now.millis().saturating_add(LEEWAY) {
             return Err(Wrong::Early);
         }
         Ok(Proven {
             subject: common.sub,
-            issued_at: Timestamp::from_millis(issued.min(now.millis())),
-            expires_at: Timestamp::from_millis(expires.saturating_add(LEEWAY)),
+            issued_at: Timestamp::from_millis(said.min(now.millis())),
+            expires_at: Timestamp::from_millis(end.saturating_add(LEEWAY)),
             claims,
         })
     }
@@ -221,6 +225,20 @@ impl<'a> Unproven<'a> {
                 }
                 if !is_for(audience) {
                     return Err(Wrong::Audience);
+                }
+            }
+            // `OpenID` Connect Core, section 3.1.3.7.
+            Meant::SignIn { client, nonce } => {
+                if !typ.eq_ignore_ascii_case("jwt") {
+                    return Err(Wrong::Kind);
+                }
+                let party = claims.get("azp");
+                let shared = common.aud.all().len() > 1;
+                if !is_for(client) || party.map_or(shared, |it| it != client) {
+                    return Err(Wrong::Audience);
+                }
+                if claims.get("nonce").is_none_or(|it| it != nonce) {
+                    return Err(Wrong::Nonce);
                 }
             }
         }

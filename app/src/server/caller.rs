@@ -24,7 +24,7 @@ impl Caller {
     /// The actor behind what a request brings; none if it brings nothing that counts.
     pub(crate) async fn known(shared: &Shared, headers: &HeaderMap) -> Result<Option<Self>, Problem> {
         let credentials = shared.credentials();
-        let (credential, edge) = match (bearer(headers), cookie(headers)) {
+        let (credential, edge) = match (bearer(headers), cookie(headers, COOKIE)) {
             (Some(token), _) if oidc::is_token(token) => match shared.oidc() {
                 Some(oidc) => (oidc.bearer(shared, token).await?, "http"),
                 None => return Ok(None),
@@ -91,13 +91,13 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
     Some(token.map_or("", |(_, token)| token.trim()))
 }
 
-/// The token of the session cookie (RFC 6265, section 4.2).
-fn cookie(headers: &HeaderMap) -> Option<&str> {
+/// The value of a cookie (RFC 6265, section 4.2).
+pub(crate) fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let lines = headers.get_all(header::COOKIE).iter();
     let mut pairs = lines
         .filter_map(|it| it.to_str().ok())
         .flat_map(|it| it.split(';'));
-    pairs.find_map(|it| it.trim().strip_prefix(COOKIE)?.strip_prefix('='))
+    pairs.find_map(|it| it.trim().strip_prefix(name)?.strip_prefix('='))
 }
 
 /// The `Set-Cookie` of a session; without a secret, the one that ends it. It comes along when somebody follows a link

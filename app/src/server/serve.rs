@@ -81,7 +81,7 @@ pub(crate) async fn serve(
     let base = args.base(at, config.public_url.as_deref());
     let channels = channels::made(&session, &config, &base)?;
     channels::missing(&session, &channels).await?;
-    let oidc = oidc::configured(&config)?;
+    let oidc = oidc::configured(&config, &base)?;
     let signal = signalled()?;
     let (stop, stopping) = watch::channel(false);
     let shared = Shared::new(session.clone(), Limits::new(args.rate), oidc, stopping.clone());
@@ -138,6 +138,7 @@ async fn sweep(shared: Shared, mut stopping: watch::Receiver<bool>) {
             Kind::Session.name(),
             Kind::SignIn.name(),
             http::KEPT_ANSWERS,
+            oidc::GONE,
             outbox::SENT,
             outbox::DEAD,
         ] {

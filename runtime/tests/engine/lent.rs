@@ -41,7 +41,7 @@ bot = { kind = "agent", owner = "alice" }
 managers = { roles = ["manager"], counted = false }
 "#;
 
-const HOUR: Duration = Duration::from_secs(3600);
+const HOUR: Duration = Duration::from_hours(1);
 
 async fn world() -> World {
     let dir = Arc::new(tempfile::tempdir().unwrap());
@@ -70,7 +70,7 @@ impl World {
 
     async fn roles(&self, of: &str) -> String {
         let actor = self.engine.actor(&who(of)).await.unwrap();
-        let roles: Vec<&str> = actor.roles.iter().map(|it| it.as_str()).collect();
+        let roles: Vec<&str> = actor.roles.iter().map(countersign::Role::as_str).collect();
         roles.join(" ")
     }
 }
@@ -115,7 +115,7 @@ async fn until_its_last_millisecond_it_counts_also_if_it_was_lent_anew() {
         .await
         .id();
     assert_eq!(world.approve(call, "bob").await, "accepted");
-    world.clock.advance(HOUR - Duration::from_millis(1));
+    world.clock.advance(Duration::from_millis(3_599_999));
     assert_eq!(world.roles("bob").await, "manager");
     // Bob signs in again before his role is over: the vote that he gave stays one.
     assert_eq!(world.lend("bob", &["manager"]).await, "accepted");
@@ -132,7 +132,7 @@ async fn until_its_last_millisecond_it_counts_also_if_it_was_lent_anew() {
 async fn what_was_said_earlier_does_not_come_back() {
     let world = world().await;
     let early = world.lent(&["manager"]);
-    world.clock.advance(Duration::from_secs(60));
+    world.clock.advance(Duration::from_mins(1));
     let bob = who("bob");
     let lend = async |lent: &Lent| code(&world.engine.lend(&bob, lent.clone(), None).await.unwrap());
     assert_eq!(world.lend("bob", &[]).await, "accepted");

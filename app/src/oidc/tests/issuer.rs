@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::extract::{Path, State};
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use base64::Engine as _;
@@ -85,12 +85,14 @@ impl Pair {
 
     /// A token as it is told, whether it makes sense or not.
     pub(super) fn token(&self, header: &Value, claims: &Value) -> String {
-        let message = unsigned(header, claims);
         let alg = header["alg"].as_str().unwrap_or_default();
-        format!(
-            "{message}.{}",
-            URL_SAFE_NO_PAD.encode(self.sign(alg, message.as_bytes()))
-        )
+        self.signed(alg, &unsigned(header, claims))
+    }
+
+    /// Two parts with the signature behind them.
+    pub(super) fn signed(&self, alg: &str, message: &str) -> String {
+        let signature = self.sign(alg, message.as_bytes());
+        format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature))
     }
 }
 
@@ -102,12 +104,14 @@ pub(super) fn unsigned(header: &Value, claims: &Value) -> String {
 
 /// What is answered at a path.
 type Answers = Arc<Mutex<BTreeMap<String, (u16, String)>>>;
+/// What was asked: the path, the `Authorization`, the body.
+type Asked = Arc<Mutex<Vec<(String, String, String)>>>;
 
 /// The provider, on a free port of this machine.
 pub(super) struct Issuer {
     pub(super) url: String,
     answers: Answers,
-    asked: Arc<Mutex<Vec<String>>>,
+    asked: Asked,
 }
 
 impl Issuer {
@@ -151,15 +155,38 @@ impl Issuer {
 
     /// How often it was asked for a path.
     pub(super) fn asked(&self, path: &str) -> usize {
-        self.asked.lock().unwrap().iter().filter(|it| *it == path).count()
+        self.asked
+            .lock()
+            .unwrap()
+            .iter()
+            .filter(|it| it.0 == path)
+            .count()
+    }
+}
+
+impl Issuer {
+    /// The form that was posted last.
+    pub(super) fn last_form(&self) -> String {
+        self.asked.lock().unwrap().last().unwrap().2.clone()
+    }
+
+    /// The `Authorization` of what was asked last.
+    pub(super) fn last_authorization(&self) -> String {
+        self.asked.lock().unwrap().last().unwrap().1.clone()
     }
 }
 
 async fn answer(
-    State((answers, asked)): State<(Answers, Arc<Mutex<Vec<String>>>)>,
+    State((answers, asked)): State<(Answers, Asked)>,
     Path(path): Path<String>,
+    headers: HeaderMap,
+    body: String,
 ) -> Response {
-    asked.lock().unwrap().push(path.clone());
+    let authorization = headers.get(header::AUTHORIZATION).map(|it| it.to_str().unwrap());
+    asked
+        .lock()
+        .unwrap()
+        .push((path.clone(), authorization.unwrap_or_default().to_owned(), body));
     let answer = answers.lock().unwrap().get(&path).cloned();
     let Some((status, body)) = answer else {
         return StatusCode::NOT_FOUND.into_response();

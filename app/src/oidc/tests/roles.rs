@@ -20,7 +20,7 @@ impl World {
             .actor(&Identity::asserted(of).unwrap())
             .await
             .unwrap();
-        let roles: Vec<&str> = actor.roles.iter().map(|it| it.as_str()).collect();
+        let roles: Vec<&str> = actor.roles.iter().map(countersign::Role::as_str).collect();
         roles.join(" ")
     }
 
