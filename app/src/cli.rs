@@ -3,18 +3,24 @@
 mod actors;
 #[cfg(feature = "http")]
 mod oidc;
+#[cfg(feature = "http")]
+mod slack;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+#[cfg(feature = "http")]
+use countersign::Role;
 use countersign::core::grant::Span;
 use countersign::schema::Dialect;
-use countersign::{ActorId, CallId, GrantId, RequirementId, Role, RunId};
+use countersign::{ActorId, CallId, GrantId, RequirementId, RunId};
 
 pub(crate) use actors::{ActorKind, Actors, ActorsArgs};
 #[cfg(feature = "http")]
 pub(crate) use oidc::Oidc;
+#[cfg(feature = "http")]
+pub(crate) use slack::Slack;
 
 /// Everything that can be said.
 #[derive(Debug, Parser)]
@@ -90,6 +96,10 @@ pub(crate) enum Command {
     #[cfg(feature = "http")]
     #[command(subcommand)]
     Oidc(Oidc),
+    /// Say which user of Slack decides as whom
+    #[cfg(feature = "http")]
+    #[command(subcommand)]
+    Slack(Slack),
     /// Play a story with every kind of gate
     Demo,
 }

@@ -12,7 +12,7 @@ use regex::Regex;
 use serde::Deserialize;
 
 use crate::failure::Failure;
-use crate::{oidc, webhook};
+use crate::{oidc, slack, webhook};
 
 /// The file in the data directory that counts unless another is named.
 pub(crate) const USUAL: &str = "serve.toml";
@@ -30,6 +30,9 @@ pub(crate) struct Config {
     /// Where to tell what no pool is asked for.
     #[serde(default)]
     pub(crate) notify: Notify,
+    pub(crate) slack: Option<slack::Config>,
+    #[serde(default)]
+    pub(crate) external: External,
     #[serde(default)]
     pub(crate) webhooks: BTreeMap<String, webhook::Config>,
     pub(crate) oidc: Option<oidc::Config>,
@@ -48,6 +51,15 @@ pub(crate) struct Notify {
     /// Calls whose result an outside system reports.
     #[serde(default)]
     pub(crate) external: Vec<String>,
+}
+
+/// What is demanded of those who report results with a token.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct External {
+    /// Names of web hooks: a report is signed by one of them, besides. Nothing is demanded if there are none.
+    #[serde(default)]
+    pub(crate) signed_by: Vec<String>,
 }
 
 impl Config {

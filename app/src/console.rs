@@ -15,7 +15,7 @@ mod calls;
 mod decide;
 mod diff;
 mod events;
-mod form;
+pub(crate) mod form;
 mod inbox;
 mod page;
 mod people;
@@ -27,7 +27,7 @@ mod single;
 #[cfg(test)]
 mod tests;
 mod tools;
-mod value;
+pub(crate) mod value;
 mod visible;
 mod visitor;
 

@@ -206,7 +206,6 @@ impl Credentials<'_> {
     }
 
     /// Opens a session with a link, which counts no more. None if the link does not count.
-    #[allow(dead_code, reason = "for whoever signs people in")]
     pub(crate) async fn sign_in(
         self,
         link: &str,

@@ -16,6 +16,7 @@ static HIDDEN: LazyLock<Option<Regex>> = LazyLock::new(|| {
     .ok()
 });
 /// What stands on top of the character before it.
+#[cfg(feature = "http")]
 static MARK: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"\p{M}").ok());
 
 /// Whether a character could deceive a reader by itself.
@@ -28,6 +29,7 @@ pub(crate) fn deceives(it: char) -> bool {
 }
 
 /// Whether a character stands on top of the one before it.
+#[cfg(feature = "http")]
 pub(crate) fn combines(it: char) -> bool {
     !it.is_ascii() && is_in(MARK.as_ref(), it)
 }
@@ -37,6 +39,7 @@ fn is_in(class: Option<&Regex>, it: char) -> bool {
 }
 
 /// What a character that is written out is called, as far as it has a name worth knowing.
+#[cfg(feature = "http")]
 pub(crate) fn name(it: char) -> &'static str {
     match it {
         '\0' => "NULL",

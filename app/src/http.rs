@@ -16,6 +16,7 @@ pub(crate) mod keys;
 pub(crate) mod problem;
 mod requirements;
 mod runs;
+mod slack;
 mod subjects;
 mod tools;
 pub(crate) mod unique;
@@ -37,6 +38,7 @@ use utoipa_axum::routes;
 use crate::http::problem::Problem;
 use crate::server::Shared;
 
+pub(crate) use extract::too_large;
 pub(crate) use idempotency::KIND as KEPT_ANSWERS;
 
 /// The routes with what is said of them.
@@ -81,6 +83,7 @@ fn described() -> OpenApiRouter<Shared> {
         .routes(routes!(actors::set, actors::remove))
         .routes(routes!(subjects::list, subjects::link))
         .routes(routes!(subjects::unlink))
+        .routes(routes!(slack::list, slack::link, slack::unlink))
         .routes(routes!(external::report))
         .routes(routes!(events::events));
     router

@@ -70,6 +70,8 @@ mod session;
 mod show;
 #[cfg(feature = "http")]
 mod sight;
+#[cfg(feature = "http")]
+mod slack;
 mod stage;
 #[cfg(test)]
 mod tests;
@@ -267,6 +269,7 @@ impl App {
         let story = self.story.take();
         let effects = self.effects.take();
         let makes = std::mem::take(&mut self.agents);
+        #[cfg(feature = "http")]
         let guest = self.guest;
         let mut session = self.session(registry, data, cli.data.is_some()).await?;
         if agents::are_needed(command.as_ref()) {

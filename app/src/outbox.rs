@@ -5,8 +5,8 @@
 //! deliveries, in the commit that moves it on in the log. [`send`](Outbox::send) carries what is due. So a decision
 //! stands whether or not anybody hears of it, and whoever is to hear of it does, from this process or a later one.
 //!
-//! What a newcomer would get wrong: nobody is told what happened, but how things stand. What was asked and answered
-//! while nothing listened is not told any more.
+//! What a newcomer would get wrong: nobody is told each step, but how things stand. What was asked and expired while
+//! nothing listened is not told any more.
 
 mod channel;
 mod delivery;

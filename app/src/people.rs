@@ -43,6 +43,7 @@ impl People {
     }
 
     /// One of them.
+    #[cfg(feature = "http")]
     pub(crate) fn get(&self, id: &ActorId) -> Option<&ActorEntry> {
         self.actors.get(id)
     }

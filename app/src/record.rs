@@ -67,16 +67,19 @@ impl Record {
             (Some(id), _) => text::shown(id).into_owned(),
             (None, Some(_)) => "a token".to_owned(),
             (None, None) if self.entry.get("claim").is_some() => "worker".to_owned(),
+            (None, None) if self.entry.get("slack").is_some() => format!("Slack {}", self.shown("slack")),
             (None, None) => "-".to_owned(),
         }
     }
 
     /// The words kept beside the log under a name of the entry, if they were not erased.
+    #[cfg(feature = "http")]
     pub(crate) fn word<'a>(&self, words: &'a BTreeMap<String, String>, name: &str) -> Option<&'a str> {
         words.get(self.text(name)).map(String::as_str)
     }
 
     /// The time, as it stands in the log.
+    #[cfg(feature = "http")]
     pub(crate) fn time(&self) -> &str {
         self.text("time")
     }
@@ -150,6 +153,20 @@ impl Record {
             "audited.returned" => format!("{tool} returned{}", plain("result")),
             "audited.failed" => format!("{tool} failed{}", plain("error")),
             "audited.blocked" => format!("{tool} was not run{}", plain("error")),
+            _ => self.beside_calls(),
+        };
+        if self.text("phase") == "closed" {
+            let outcome = self.text("outcome");
+            if matches!(outcome, "blocked" | "expired" | "abandoned") {
+                let _ = write!(told, " ({outcome})");
+            }
+        }
+        told
+    }
+
+    /// What happened that is no step of a call.
+    fn beside_calls(&self) -> String {
+        match self.kind() {
             "credential.created" => format!("made {}", self.credential()),
             "credential.revoked" => format!("revoked {}", self.credential()),
             "session.opened" => "signed in".to_owned(),
@@ -172,15 +189,25 @@ impl Record {
                 self.shown("who"),
                 self.shown("refusal")
             ),
-            other => text::shown(other).into_owned(),
-        };
-        if self.text("phase") == "closed" {
-            let outcome = self.text("outcome");
-            if matches!(outcome, "blocked" | "expired" | "abandoned") {
-                let _ = write!(told, " ({outcome})");
+            "slack.user_linked" => format!(
+                "let Slack {} decide as {}",
+                self.shown("slack"),
+                self.shown("who")
+            ),
+            "slack.user_unlinked" => {
+                format!(
+                    "let Slack {} decide as {} no more",
+                    self.shown("slack"),
+                    self.shown("who")
+                )
             }
+            "slack.refused" => format!(
+                "tried to change whom Slack {} decides as: refused, {}",
+                self.shown("slack"),
+                self.shown("refusal")
+            ),
+            other => text::shown(other).into_owned(),
         }
-        told
     }
 
     fn shown(&self, name: &str) -> String {

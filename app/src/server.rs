@@ -22,6 +22,9 @@ use tokio::sync::watch;
 use crate::credential::Credentials;
 use crate::oidc::Oidc;
 use crate::session::Session;
+use crate::slack::Slack;
+use crate::slack::people::Links;
+use crate::webhook::Reports;
 
 pub(crate) use caller::Caller;
 pub(crate) use caller::{cookie, set_cookie};
@@ -52,13 +55,17 @@ struct Inner {
     limits: Limits,
     metrics: Metrics,
     oidc: Option<Oidc>,
+    reports: Reports,
     stopping: watch::Receiver<bool>,
+    slack: Option<Arc<Slack>>,
 }
 
 impl Shared {
     pub(crate) fn new(
         session: Session,
         limits: Limits,
+        reports: Reports,
+        slack: Option<Arc<Slack>>,
         oidc: Option<Oidc>,
         stopping: watch::Receiver<bool>,
     ) -> Self {
@@ -69,7 +76,9 @@ impl Shared {
             limits,
             metrics: Metrics::new(),
             oidc,
+            reports,
             stopping,
+            slack,
         }))
     }
 
@@ -89,12 +98,22 @@ impl Shared {
         Credentials(self.engine())
     }
 
+    /// Which user of Slack is whom.
+    pub(crate) fn links(&self) -> Links<'_> {
+        Links(self.engine())
+    }
+
     pub(crate) fn feed(&self) -> &Feed {
         &self.0.feed
     }
 
     pub(crate) fn limits(&self) -> &Limits {
         &self.0.limits
+    }
+
+    /// The workspace that this server speaks to, if one is configured.
+    pub(crate) fn slack(&self) -> Option<&Arc<Slack>> {
+        self.0.slack.as_ref()
     }
 
     pub(crate) fn metrics(&self) -> &Metrics {
@@ -104,6 +123,11 @@ impl Shared {
     /// The identity provider that is configured.
     pub(crate) fn oidc(&self) -> Option<&Oidc> {
         self.0.oidc.as_ref()
+    }
+
+    /// Who may report results.
+    pub(crate) fn reports(&self) -> &Reports {
+        &self.0.reports
     }
 
     /// Turns true when the server stops: whoever waits or streams ends then.

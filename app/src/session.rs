@@ -112,6 +112,8 @@ impl Session {
             Command::Oidc(args) => oidc::answer(self, args).await,
             #[cfg(feature = "http")]
             Command::SignIn(args) => keys::sign_in(self, args).await,
+            #[cfg(feature = "http")]
+            Command::Slack(args) => crate::slack::command::answer(self, args).await,
             Command::Worker | Command::Demo => Err(Failure::usage("this command cannot be given here")),
             #[cfg(feature = "http")]
             Command::Serve(_) => Err(Failure::usage("this command cannot be given here")),

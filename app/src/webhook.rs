@@ -5,13 +5,17 @@
 
 mod body;
 mod channel;
+mod report;
 mod signature;
 
+use countersign::ActorId;
 use serde::Deserialize;
 
 use crate::config::Hidden;
+use crate::failure::Failure;
 
 pub(crate) use channel::Webhooks;
+pub(crate) use report::Reports;
 pub(crate) use signature::Keys;
 
 /// One receiver, `[webhooks.NAME]`; the policy calls it `webhook:NAME`.
@@ -26,4 +30,16 @@ pub(crate) struct Config {
     /// Whether it may be at a private address, or without TLS.
     #[serde(default)]
     pub(crate) allow_private: bool,
+    /// The service in whose name it may report results: what it is told of an external call then has a path for that.
+    pub(crate) report_as: Option<ActorId>,
+}
+
+impl Config {
+    /// What signs for this one.
+    fn keys(&self, name: &str, config: &crate::config::Config) -> Result<Keys, Failure> {
+        let place = format!("webhooks.{name}.secrets");
+        let secrets = self.secrets.iter().map(|it| config.reveal(&place, it));
+        let secrets: Vec<String> = secrets.collect::<Result<_, _>>()?;
+        Keys::read(&secrets).map_err(|why| config.fault(&place, why))
+    }
 }

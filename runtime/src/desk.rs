@@ -188,21 +188,37 @@ impl Desk {
     /// Issues a token with which the result of a waiting external call can be reported. Only for actors
     /// with the role `reporter`, and only while the result is awaited. The token is shown once.
     pub async fn issue_token(&self, call: CallId, by: &Identity) -> Result<Result<String, Refusal>, Error> {
+        let token = random_token();
+        let issued = self.register_token(call, by, &token).await?;
+        Ok(issued.map(|()| token))
+    }
+
+    /// The same with a token that the caller made, for an edge that hands out the same one again after a crash: one
+    /// that counts already is not issued twice. It must be as hard to guess as 256 random bits.
+    pub async fn register_token(
+        &self,
+        call: CallId,
+        by: &Identity,
+        token: &str,
+    ) -> Result<Result<(), Refusal>, Error> {
         let inner = &*self.0;
         let loaded = inner.as_recorded(inner.load(call).await?).await?;
-        let token = random_token();
-        let hash = token_hash(&token);
+        let hash = token_hash(token);
         let turned = inner
-            .turn(loaded, |_, directory| {
-                Ok(Move::Event(Event::TokenIssued {
-                    by: directory.actor(by, inner.clock.now()),
-                    token: hash,
-                }))
+            .turn(loaded, |call, directory| {
+                Ok(if call.knows_token(&hash) {
+                    Move::Leave
+                } else {
+                    Move::Event(Event::TokenIssued {
+                        by: directory.actor(by, inner.clock.now()),
+                        token: hash,
+                    })
+                })
             })
             .await?;
         Ok(match turned.answer {
             Answer::Refused(refusal) => Err(refusal),
-            Answer::Accepted | Answer::Repeated => Ok(token),
+            Answer::Accepted | Answer::Repeated => Ok(()),
         })
     }
 

@@ -3,9 +3,8 @@
 //! A notice is a hint. It is told after the commit that it is about, once, by the process that committed,
 //! and whatever becomes of it changes nothing: the truth is in the store. A process that is killed between
 //! the two tells nothing; more notices than a slow hook takes are dropped. Whoever must tell everything, at
-//! least once, keeps an outbox: it reads the records (`call.opened`, `call.approved`, `call.warned`, …) from
-//! the `seq` that it has reached, looks at the calls that they name, and takes a notice for what it is, a
-//! word that there is something to read.
+//! least once, keeps an outbox, as `serve` does: it reads the records from the `seq` that it has reached, looks at
+//! the calls that they name, and takes a notice for what it is, a word that there is something to read.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};

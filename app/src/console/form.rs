@@ -8,7 +8,7 @@
 //! they fit is the schema's to say, by the validator that judges what a model sends.
 
 mod read;
-mod shape;
+pub(crate) mod shape;
 
 use std::collections::BTreeMap;
 
@@ -47,7 +47,7 @@ pub(crate) struct Plan<'a> {
 
 impl Plan<'_> {
     /// The schemas of the members, in order, with whether they must be there.
-    fn members(&self) -> Vec<(&str, &Value, bool)> {
+    pub(crate) fn members(&self) -> Vec<(&str, &Value, bool)> {
         let mut members = shape::members(self.schema);
         members.sort_by_key(|(name, ..)| {
             self.order
@@ -422,7 +422,7 @@ fn is_plain(text: &str) -> bool {
 }
 
 /// The name under which a member of the outermost object is posted. What the page itself posts has other names.
-fn path(name: &str) -> String {
+pub(crate) fn path(name: &str) -> String {
     member("", name)
 }
 

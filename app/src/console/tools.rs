@@ -134,13 +134,9 @@ fn draw(
     status: StatusCode,
 ) -> Result<Response, Trouble> {
     let descriptor = entry.descriptor();
-    let (order, secret) = names(descriptor);
+    let names = names(descriptor);
     let validator = Validator::for_model(descriptor);
-    let plan = Plan {
-        schema: validator.schema(),
-        order: &order,
-        secret: &secret,
-    };
+    let plan = plan(&validator, &names);
     let body = ToolPage {
         tool: Tool::of(shared, descriptor),
         form: Form::of(&plan, &tried.posted, &tried.errors),
@@ -156,7 +152,18 @@ fn draw(
     .page_with(status, descriptor.name.as_str(), &body)
 }
 
-fn names(descriptor: &Descriptor) -> (Vec<&str>, Vec<&str>) {
+/// The names of its parameters in their order, and of those that are never shown.
+type Names<'a> = (Vec<&'a str>, Vec<&'a str>);
+
+fn plan<'a>(validator: &'a Validator, (order, secret): &'a Names<'a>) -> Plan<'a> {
+    Plan {
+        schema: validator.schema(),
+        order,
+        secret,
+    }
+}
+
+fn names(descriptor: &Descriptor) -> Names<'_> {
     let parameters = descriptor.parameters.iter();
     let order = parameters.clone().map(|it| it.name.as_str()).collect();
     (
@@ -196,13 +203,9 @@ pub(super) async fn call(
         return wrong(Errors::new(), StatusCode::OK);
     }
     let descriptor = entry.descriptor();
-    let (order, secret) = names(descriptor);
+    let names = names(descriptor);
     let validator = Validator::for_model(descriptor);
-    let plan = Plan {
-        schema: validator.schema(),
-        order: &order,
-        secret: &secret,
-    };
+    let plan = plan(&validator, &names);
     let value = read(&plan, &posted).and_then(|value| match validator.check(&value) {
         Ok(()) => Ok(value),
         Err(messages) => Err(placed(&messages)),

@@ -102,7 +102,7 @@ impl View {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Leaf<'a> {
     /// The member of the outermost object that it belongs to.
-    root: &'a str,
+    pub(crate) root: &'a str,
     pub(crate) path: String,
     pub(crate) value: &'a Value,
 }

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use crate::http::extract::{Body, Id, Patience};
+use crate::http::extract::{Id, Patience, Written};
 use crate::http::problem::Problem;
 use crate::http::requirements::report as reported;
 use crate::http::tools::settled;
@@ -39,8 +39,11 @@ pub(super) async fn report(
     State(shared): State<Shared>,
     Id(place): Id<String>,
     headers: HeaderMap,
-    Body(report): Body<Report>,
+    written: Written,
 ) -> Result<Response, Problem> {
+    let now = shared.engine().now();
+    shared.reports().admit(&headers, &written.0, now)?;
+    let report: Report = written.read()?;
     let missing = || Problem::not_found("such token");
     // Counted alike whether there is such a call or not: the answer must not tell.
     let wrong = || shared.limits().wrong_token().err().unwrap_or_else(missing);

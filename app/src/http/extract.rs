@@ -27,6 +27,17 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        Written::from_request(request, state).await?.read().map(Self)
+    }
+}
+
+/// A JSON body as it was sent, for whoever must look at its bytes before it is read.
+pub(super) struct Written(pub(super) Bytes);
+
+impl<S: Send + Sync> FromRequest<S> for Written {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         if !is_json(request.headers()) {
             let what = "the body is JSON: send `Content-Type: application/json`";
             return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not_json", what));
@@ -36,18 +47,25 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
         if length.is_some_and(|it| it > crate::server::BODY) {
             return Err(too_large());
         }
-        let bytes = match tokio::time::timeout(ARRIVAL, Bytes::from_request(request, state)).await {
-            Ok(Ok(bytes)) => bytes,
-            Ok(Err(error)) if error.status() == StatusCode::PAYLOAD_TOO_LARGE => return Err(too_large()),
-            Ok(Err(error)) => return Err(Problem::malformed(error.body_text())),
-            Err(_) => return Err(Problem::body_too_slow()),
-        };
-        let read = serde_json::from_slice::<Unique>(&bytes).and_then(|_| serde_json::from_slice(&bytes));
+        match tokio::time::timeout(ARRIVAL, Bytes::from_request(request, state)).await {
+            Ok(Ok(bytes)) => Ok(Self(bytes)),
+            Ok(Err(error)) if error.status() == StatusCode::PAYLOAD_TOO_LARGE => Err(too_large()),
+            Ok(Err(error)) => Err(Problem::malformed(error.body_text())),
+            Err(_) => Err(Problem::body_too_slow()),
+        }
+    }
+}
+
+impl Written {
+    /// What it says.
+    pub(super) fn read<T: DeserializeOwned>(&self) -> Result<T, Problem> {
+        let bytes = &self.0;
+        let read = serde_json::from_slice::<Unique>(bytes).and_then(|_| serde_json::from_slice(bytes));
         // A list of values is no object, whatever serde makes of it.
         if read.is_ok() && bytes.trim_ascii_start().first() != Some(&b'{') {
             return Err(Problem::invalid("the body is no JSON object"));
         }
-        read.map(Self).map_err(|error| match error.classify() {
+        read.map_err(|error| match error.classify() {
             Category::Data => Problem::invalid(error.to_string()),
             Category::Syntax | Category::Eof | Category::Io => {
                 Problem::malformed(format!("the body is no JSON: {error}"))

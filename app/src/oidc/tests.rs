@@ -23,6 +23,7 @@ use tokio::sync::watch;
 use super::{Config, Links, Oidc};
 use crate::server::{Limits, Shared, router};
 use crate::session::Session;
+use crate::webhook::Reports;
 use issuer::{Issuer, Pair};
 use tower::ServiceExt as _;
 
@@ -102,7 +103,14 @@ impl World {
         let oidc = Oidc::new(config, Some("s3cret".to_owned()), "https://ops.test")
             .ok()
             .unwrap();
-        let shared = Shared::new(session, Limits::new(1_000_000), Some(oidc), stopping);
+        let shared = Shared::new(
+            session,
+            Limits::new(1_000_000),
+            Reports::default(),
+            None,
+            Some(oidc),
+            stopping,
+        );
         Self {
             issuer,
             pair,

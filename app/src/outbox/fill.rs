@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use countersign::core::requirement::Ask;
 use countersign::store::{
     Commit, Committed, Durability, EdgeFilter, EdgeRow, EdgeWrite, EntryRow, HistoryFilter,
 };
@@ -44,6 +45,16 @@ struct Entry {
     requirement: Option<RequirementId>,
 }
 
+impl Entry {
+    /// What it decided, if it did: a refusal decides nothing.
+    fn decides(&self) -> Option<RequirementId> {
+        self.requirement.filter(|_| self.kind != "call.refused")
+    }
+}
+
+/// Calls that the log names, and what it says was decided of them.
+type Calls = BTreeMap<CallId, BTreeSet<RequirementId>>;
+
 impl Outbox {
     /// Finds out what is to be told, up to the end of the log.
     pub(crate) async fn fill(&self) -> Result<(), Error> {
@@ -69,7 +80,12 @@ impl Outbox {
             return Ok(false);
         };
         let next = last.seq + 1;
-        let calls: BTreeSet<CallId> = entries.iter().filter_map(|it| read(it).ok()?.call).collect();
+        let mut calls = Calls::new();
+        for entry in entries.iter().filter_map(|it| read(it).ok()) {
+            let Some(call) = entry.call else { continue };
+            let decided = entry.decides();
+            calls.entry(call).or_default().extend(decided);
+        }
         self.tell(calls, next, version).await?;
         Ok(true)
     }
@@ -83,19 +99,19 @@ impl Outbox {
             open: Some(true),
             ..HistoryFilter::default()
         };
-        let (mut calls, mut before) = (BTreeSet::new(), None);
+        let (mut calls, mut before) = (Calls::new(), None);
         loop {
             let rows = store.history(self.engine.tenant(), &open, before, 256).await?;
             let Some(last) = rows.last() else { break };
             before = Some(last.id);
-            calls.extend(rows.iter().map(|it| it.id));
+            calls.extend(rows.iter().map(|it| (it.id, BTreeSet::new())));
         }
         self.tell(calls, head, 0).await?;
         Ok(true)
     }
 
     /// Makes deliveries of what is new about these calls and moves on to entry `next`, in one commit.
-    async fn tell(&self, calls: BTreeSet<CallId>, next: u64, version: u64) -> Result<(), Error> {
+    async fn tell(&self, calls: Calls, next: u64, version: u64) -> Result<(), Error> {
         let mut edges = vec![EdgeWrite::Put(EdgeRow {
             kind: CURSOR.to_owned(),
             id: "log".to_owned(),
@@ -105,13 +121,13 @@ impl Outbox {
             state: format!("{{\"next\":{next}}}"),
         })];
         let policy = self.policy().await?;
-        for call in calls {
+        for (call, decided) in calls {
             // A call that is only audited has no row, and asks nobody.
             let row = self.engine.store().call(self.engine.tenant(), call).await?;
             let Some(call) = row.and_then(|it| Call::from_text(&it.state).ok()) else {
                 continue;
             };
-            self.compare(&call, &policy, next, &mut edges).await?;
+            self.compare(&call, decided, &policy, next, &mut edges).await?;
         }
         let commit = Commit {
             edges,
@@ -124,16 +140,18 @@ impl Outbox {
         }
     }
 
-    /// What is new about one call since it was last told of.
+    /// What is new about one call since it was last told of. `decided` is what the entries up to `seq` say of it.
     async fn compare(
         &self,
         call: &Call,
+        mut decided: BTreeSet<RequirementId>,
         policy: &Policy,
         seq: u64,
         edges: &mut Vec<EdgeWrite>,
     ) -> Result<(), Error> {
         let mut told = self.told(call).await?;
         for asked in call.requirements() {
+            decided.remove(&asked.id);
             let before = told.remove(&asked.id);
             let to = self.destinations(&asked, policy).await?;
             let mut news = |notice, to: &str| edges.extend(self.delivery(notice, asked.id, to, seq));
@@ -167,13 +185,24 @@ impl Outbox {
             edges.push(told_row(&asked, now, seq, before.map(|(version, _)| version))?);
         }
         for (id, (version, was)) in told {
-            let notice = self.end(call.id(), id, was.seq).await?;
+            decided.remove(&id);
+            let Some(notice) = self.end(call.id(), id, was.seq, seq).await? else {
+                continue;
+            };
             edges.extend(was.to.iter().filter_map(|it| self.delivery(notice, id, it, seq)));
             edges.push(EdgeWrite::Delete {
                 kind: TOLD.to_owned(),
                 id: id.to_string(),
                 version,
             });
+        }
+        // Asked and decided before anybody could be told: the decision is news all the same.
+        for id in decided {
+            let to = self.reached(self.places(call, id, policy));
+            let news = to
+                .iter()
+                .filter_map(|it| self.delivery(NoticeKind::Decided, id, it, seq));
+            edges.extend(news);
         }
         Ok(())
     }
@@ -231,31 +260,56 @@ impl Outbox {
             RequirementKind::External => self.notify.external.clone(),
             RequirementKind::InDoubt => self.notify.in_doubt.clone(),
         };
-        let mut seen = BTreeSet::new();
-        let reached = to.into_iter().filter(|it| self.channels.to(it).is_some());
-        Ok(reached.filter(|it| seen.insert(it.clone())).collect())
+        Ok(self.reached(to))
     }
 
-    /// Why something is not asked any more, from what the log says of its call since entry `from`.
-    async fn end(&self, call: &CallId, id: RequirementId, from: u64) -> Result<NoticeKind, Error> {
+    /// Those that something here carries to, each once.
+    fn reached(&self, to: Vec<String>) -> Vec<String> {
+        let mut seen = BTreeSet::new();
+        let reached = to.into_iter().filter(|it| self.channels.to(it).is_some());
+        reached.filter(|it| seen.insert(it.clone())).collect()
+    }
+
+    /// Where it would have been told that this was asked, of what is asked of others than the requester.
+    fn places(&self, call: &Call, id: RequirementId, policy: &Policy) -> Vec<String> {
+        let is = |ask| call.requirement_id(ask) == id;
+        let gates = call.gates().approvals.iter().enumerate();
+        let gate = gates.into_iter().find(|(place, _)| is(Ask::Approval(*place)));
+        if let Some(pool) = gate.and_then(|(_, gate)| policy.pools().get(&gate.pool)) {
+            pool.notify.clone()
+        } else if is(Ask::External) {
+            self.notify.external.clone()
+        } else if (1..=*call.doubts()).any(|it| is(Ask::InDoubt(it))) {
+            self.notify.in_doubt.clone()
+        } else {
+            Vec::new()
+        }
+    }
+
+    /// Why something is not asked any more, from what the log says of its call since entry `from`. None if that is for
+    /// later: an entry from `next` on decided it, and will be come to.
+    async fn end(
+        &self,
+        call: &CallId,
+        id: RequirementId,
+        from: u64,
+        next: u64,
+    ) -> Result<Option<NoticeKind>, Error> {
         let (store, tenant) = (self.engine.store(), self.engine.tenant());
-        let (mut from, mut expired) = (from, false);
+        let (mut from, mut end) = (from, NoticeKind::Closed);
         loop {
             let entries = store.entries(tenant, Some(*call), from, PAGE).await?;
             let Some(last) = entries.last() else {
-                let other = if expired {
-                    NoticeKind::Expired
-                } else {
-                    NoticeKind::Closed
-                };
-                return Ok(other);
+                return Ok(Some(end));
             };
             from = last.seq + 1;
-            for entry in entries.iter().filter_map(|it| read(it).ok()) {
-                if entry.requirement == Some(id) && entry.kind != "call.refused" {
-                    return Ok(NoticeKind::Decided);
+            for (seq, entry) in entries.iter().filter_map(|it| Some((it.seq, read(it).ok()?))) {
+                if entry.decides() == Some(id) {
+                    return Ok((seq < next).then_some(NoticeKind::Decided));
                 }
-                expired |= entry.kind == "call.deadline_passed";
+                if entry.kind == "call.deadline_passed" {
+                    end = NoticeKind::Expired;
+                }
             }
         }
     }

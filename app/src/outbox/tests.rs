@@ -140,6 +140,15 @@ impl World {
             .unwrap()
     }
 
+    /// Alice approves what she asks for herself.
+    async fn refused(&self, call: CallId) {
+        let desk = self.engine.desk();
+        let asked = desk.call(call).await.unwrap().requirements().remove(0);
+        let alice = Identity::asserted("alice").unwrap();
+        let answer = desk.decide(Decision::approve(&asked).by(&alice)).await;
+        assert!(matches!(answer.unwrap().answer, countersign::Answer::Refused(_)));
+    }
+
     fn arrived(&self) -> Vec<(NoticeKind, String)> {
         let arrived = self.wire.arrived.lock().unwrap();
         arrived
@@ -226,6 +235,50 @@ async fn time_warns_the_pool_and_tells_further_people_once() {
         expected.extend(everybody(notice));
     }
     assert_eq!(arrived, at(&expected));
+}
+
+#[tokio::test]
+async fn what_was_decided_before_anybody_was_told_is_told_as_decided() {
+    let world = World::new().await;
+    world.look().await;
+    let call = world.open("north").await;
+    world.approve(call, "bob").await;
+    world.approve(call, "carol").await;
+    for _ in 0..3 {
+        world.look().await;
+    }
+    assert_eq!(world.arrived(), at(&[(NoticeKind::Decided, "test:ops")]));
+    // Told in pages of 64 entries: what a later page decides is not told by an earlier one, and again then.
+    let call = world.open("south").await;
+    world.look().await;
+    world.refused(call).await;
+    for gate in 0..80 {
+        world.open(&format!("gate {gate}")).await;
+    }
+    world.approve(call, "bob").await;
+    world.approve(call, "carol").await;
+    world.look().await;
+    let of_call = |wire: &Wire| {
+        let arrived = wire.arrived.lock().unwrap();
+        arrived.iter().filter(|it| it.1 == NoticeKind::Decided).count()
+    };
+    assert_eq!(of_call(&world.wire), 2);
+}
+
+#[tokio::test]
+async fn an_answer_that_was_refused_is_no_decision() {
+    let world = World::new().await;
+    world.look().await;
+    let call = world.open("north").await;
+    world.look().await;
+    world.refused(call).await;
+    world.clock.advance(Duration::from_hours(8));
+    world.engine.worker().sweep().await.unwrap();
+    world.look().await;
+    assert_eq!(
+        world.arrived(),
+        at(&[(NoticeKind::Asked, "test:ops"), (NoticeKind::Expired, "test:ops")])
+    );
 }
 
 #[tokio::test]

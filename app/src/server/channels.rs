@@ -1,17 +1,28 @@
 //! The channels that the configuration names.
 
+use std::sync::Arc;
+
 use crate::config::Config;
 use crate::failure::Failure;
 use crate::outbox::Channels;
 use crate::session::Session;
+use crate::slack::{Cards, Slack};
 use crate::text;
 use crate::webhook::Webhooks;
 
 /// Everything that is configured; `base` is how people reach the console.
-pub(super) fn made(session: &Session, config: &Config, base: &str) -> Result<Channels, Failure> {
+pub(super) fn made(
+    session: &Session,
+    config: &Config,
+    base: &str,
+    slack: Option<&Arc<Slack>>,
+) -> Result<Channels, Failure> {
     let mut channels = Channels::default();
     if !config.webhooks.is_empty() {
         channels.add("webhook", Webhooks::new(session.engine.clone(), config, base)?);
+    }
+    if let Some(slack) = slack {
+        channels.add("slack", Cards(slack.clone()));
     }
     for place in config.notify.in_doubt.iter().chain(&config.notify.external) {
         if channels.to(place).is_none() {

@@ -25,6 +25,8 @@ use crate::server::guard::guard;
 use crate::server::listen::{answer, tls};
 use crate::server::{BODY, Feed, LINK, Limits, Shared};
 use crate::session::{Session, signalled};
+use crate::slack::{self, Slack};
+use crate::webhook::Reports;
 use crate::{console, http, local, oidc, print};
 
 /// How often what is over is forgotten: sessions, links, answers kept for repeats.
@@ -38,6 +40,7 @@ const LINKS: usize = 12;
 pub(crate) fn router(shared: Shared) -> Router {
     http::router()
         .merge(console::router())
+        .merge(slack::router())
         .fallback(console::nowhere)
         .method_not_allowed_fallback(http::wrong_method)
         .layer(DefaultBodyLimit::max(BODY))
@@ -79,12 +82,15 @@ pub(crate) async fn serve(
         .local_addr()
         .map_err(|error| Failure::new(error.to_string()))?;
     let base = args.base(at, config.public_url.as_deref());
-    let channels = channels::made(&session, &config, &base)?;
+    let slack = Slack::configured(&session, &config, &base)?;
+    let channels = channels::made(&session, &config, &base, slack.as_ref())?;
     channels::missing(&session, &channels).await?;
     let oidc = oidc::configured(&config, &base)?;
+    let reports = Reports::new(&config)?;
     let signal = signalled()?;
     let (stop, stopping) = watch::channel(false);
-    let shared = Shared::new(session.clone(), Limits::new(args.rate), oidc, stopping.clone());
+    let limits = Limits::new(args.rate);
+    let shared = Shared::new(session.clone(), limits, reports, slack, oidc, stopping.clone());
 
     let feed = tokio::spawn(Feed::run(shared.clone(), stopping.clone()));
     let sweeper = tokio::spawn(sweep(shared.clone(), stopping.clone()));
@@ -141,6 +147,8 @@ async fn sweep(shared: Shared, mut stopping: watch::Receiver<bool>) {
             oidc::GONE,
             outbox::SENT,
             outbox::DEAD,
+            slack::SEEN,
+            slack::CARD,
         ] {
             if let Err(error) = forget(&shared, kind).await {
                 tracing::warn!(%error, "what is over could not be forgotten");

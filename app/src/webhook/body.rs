@@ -28,10 +28,13 @@ struct Data {
     asked: Option<wire::Requirement>,
     /// Where people look at it.
     link: String,
+    /// Where the result of an external call is reported; the path lets whoever has it report, and is the same each time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    report_url: Option<String>,
 }
 
 impl Body {
-    pub(super) fn new(delivery: &Delivery, call: &Call, base: &str) -> Self {
+    pub(super) fn new(delivery: &Delivery, call: &Call, base: &str, token: Option<&str>) -> Self {
         let mut asked = call.requirements().into_iter();
         let asked = asked.find(|it| it.id == delivery.kept.requirement);
         Self {
@@ -50,6 +53,7 @@ impl Body {
                 }),
                 asked: asked.map(|it| wire::Requirement::new(it, false)),
                 link: format!("{base}/calls/{}", call.id()),
+                report_url: token.map(|it| format!("{base}/v1/external/{}.{it}", call.id())),
             },
         }
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use countersign::Engine;
+use countersign::{ActorId, Call, Engine, Identity, RequirementKind};
 use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
 use reqwest::{Method, Response, StatusCode, Url};
 
@@ -28,6 +28,7 @@ struct Receiver {
     url: Url,
     keys: Keys,
     outside: Outside,
+    report_as: Option<ActorId>,
 }
 
 impl Webhooks {
@@ -49,18 +50,51 @@ impl Webhooks {
             outside.may_ask(&url).map_err(|why| {
                 config.fault(&place("url"), format!("{why}; `allow_private = true` allows it"))
             })?;
-            let mut secrets = Vec::new();
-            for secret in &hook.secrets {
-                secrets.push(config.reveal(&place("secrets"), secret)?);
-            }
-            let keys = Keys::read(&secrets).map_err(|why| config.fault(&place("secrets"), why))?;
-            receivers.insert(name.clone(), Receiver { url, keys, outside });
+            let keys = hook.keys(name, config)?;
+            let report_as = hook.report_as.clone();
+            receivers.insert(
+                name.clone(),
+                Receiver {
+                    url,
+                    keys,
+                    outside,
+                    report_as,
+                },
+            );
         }
         Ok(Self {
             engine,
             base: base.to_owned(),
             receivers,
         })
+    }
+}
+
+impl Webhooks {
+    /// What lets the receiver report the result that this notice asks for: the same in each attempt, as it is made of
+    /// the delivery. None if nothing is to be reported, or not by the receiver.
+    async fn token(
+        &self,
+        receiver: &Receiver,
+        delivery: &Delivery,
+        call: &Call,
+    ) -> Result<Option<String>, Fault> {
+        let asks = call.requirements().into_iter();
+        let mut asks = asks.filter(|it| it.kind == RequirementKind::External);
+        let Some(reporter) = receiver
+            .report_as
+            .clone()
+            .filter(|_| asks.any(|it| it.id == delivery.kept.requirement))
+        else {
+            return Ok(None);
+        };
+        let token = receiver.keys.derive(&delivery.id);
+        let by = Identity::authenticated(reporter, format!("outbox {}", delivery.kept.to));
+        let issued = self.engine.desk().register_token(*call.id(), &by, &token).await;
+        match issued.map_err(Fault::later)? {
+            Ok(()) => Ok(Some(token)),
+            Err(refusal) => Err(Fault::later(refusal.message)),
+        }
     }
 }
 
@@ -82,7 +116,8 @@ impl Channel for Webhooks {
             .call(delivery.call())
             .await
             .map_err(Fault::later)?;
-        let body = serde_json::to_vec(&Body::new(delivery, &call, &self.base));
+        let token = self.token(receiver, delivery, &call).await?;
+        let body = serde_json::to_vec(&Body::new(delivery, &call, &self.base, token.as_deref()));
         let body = body.map_err(Fault::never)?;
         let signed = Signed {
             id: &delivery.id,

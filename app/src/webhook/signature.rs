@@ -12,7 +12,6 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
 /// How far the clocks of two machines may differ, in seconds: five minutes, both ways.
-#[allow(dead_code, reason = "for what comes in")]
 const TOLERANCE: u64 = 300;
 
 /// What signs, and verifies, for one receiver.
@@ -45,6 +44,24 @@ impl Keys {
         Ok(Self(keys.collect::<Result<_, _>>()?))
     }
 
+    /// A secret that only this process and others with the same keys can make, for something of this name.
+    pub(super) fn derive(&self, name: &str) -> String {
+        let mac = match self.0.first() {
+            Some(Key::Shared(mac)) => mac.clone(),
+            Some(Key::Own(key)) => keyed(key.as_bytes()),
+            // There is always one.
+            None => keyed(crate::credential::random::<32>().as_bytes()),
+        };
+        let made = mac
+            .chain_update(b"countersign/report/1.")
+            .chain_update(name)
+            .finalize();
+        made.into_bytes().iter().fold(String::new(), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
+    }
+
     /// The value of `webhook-signature`: one signature of each key.
     pub(crate) fn sign(&self, signed: &Signed<'_>) -> String {
         let bytes = signed.bytes();
@@ -63,7 +80,6 @@ impl Keys {
         text
     }
 
-    #[allow(dead_code, reason = "for what comes in")]
     /// Whether one of these signatures is of one of these keys, and of now. `now` is in seconds since 1970.
     pub(crate) fn verify(&self, signed: &Signed<'_>, signatures: &str, now: i64) -> bool {
         let bytes = signed.bytes();
@@ -81,9 +97,7 @@ impl Key {
             .decode(rest)
             .map_err(|_| "it is no base64".to_owned())?;
         match (prefix, bytes.len()) {
-            ("whsec", 24..=64) => Hmac::new_from_slice(&bytes)
-                .map(Self::Shared)
-                .map_err(|error| error.to_string()),
+            ("whsec", 24..=64) => Ok(Self::Shared(keyed(&bytes))),
             ("whsec", other) => Err(format!("it has {other} bytes; a shared secret has 24 to 64")),
             ("whsk", 32 | 64) => {
                 let (seed, public) = bytes.split_at(32);
@@ -98,7 +112,6 @@ impl Key {
         }
     }
 
-    #[allow(dead_code, reason = "for what comes in")]
     /// Whether it made this signature; an HMAC is compared in constant time.
     fn made(&self, bytes: &[u8], signature: &str) -> bool {
         let Some((version, signature)) = signature.split_once(',') else {
@@ -114,6 +127,10 @@ impl Key {
             _ => false,
         }
     }
+}
+
+fn keyed(key: &[u8]) -> Hmac<Sha256> {
+    Hmac::new_from_slice(key).expect("HMAC takes a key of any length")
 }
 
 impl Signed<'_> {

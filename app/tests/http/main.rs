@@ -3,6 +3,7 @@
 mod attacks;
 mod house;
 mod matrix;
+mod notices;
 mod once;
 mod process;
 mod roles;

@@ -124,6 +124,13 @@ pub(crate) fn routes() -> Vec<Route> {
             || json!({"actor": "mallory", "subject": "u-1", "issuer": "https://id.example"}),
         ),
         route("DELETE /v1/subjects/{id}", Named::Shared("0")),
+        route("GET /v1/slack/users", Named::Nothing),
+        with(
+            "POST /v1/slack/users",
+            Named::Nothing,
+            || json!({"user": "T0123/U0456", "actor": "bob"}),
+        ),
+        route("DELETE /v1/slack/users", Named::Nothing),
         route("GET /v1/events", Named::Nothing),
         open("GET /healthz"),
         open("GET /readyz"),

@@ -85,6 +85,9 @@ pub(super) struct Fields<'a> {
     /// The actor that is changed.
     #[serde(borrow, default)]
     pub(super) who: Option<Text<'a>>,
+    /// The user of Slack that is linked.
+    #[serde(borrow, default)]
+    pub(super) slack: Option<Text<'a>>,
     #[serde(default)]
     pub(super) before: Option<Side>,
     #[serde(default)]
@@ -170,6 +173,8 @@ pub(super) struct Who<'a> {
     pub(super) id: Option<Text<'a>>,
     #[serde(borrow, default)]
     pub(super) kind: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    pub(super) auth: Option<Text<'a>>,
     /// Whether `admin` is among its roles.
     #[serde(default, rename = "roles")]
     pub(super) admin: Admin,

@@ -9,6 +9,7 @@
 
 mod grants;
 mod holds;
+mod links;
 mod people;
 
 use std::collections::{BTreeSet, HashMap};
@@ -19,6 +20,7 @@ use serde::{Deserialize, Serialize};
 use super::entry::{Fields, Policy, Text};
 use grants::Grants;
 use holds::Holds;
+use links::Links;
 use people::People;
 
 /// The calls that are open at one place of the log.
@@ -40,6 +42,7 @@ pub struct Meaning {
     grants: Grants,
     holds: Holds,
     people: People,
+    links: Links,
 }
 
 /// A call that is not closed.
@@ -96,6 +99,9 @@ impl Meaning {
             return self.audited(event, entry);
         }
         if entry.kind.starts_with("call.") {
+            if let Some(who) = &entry.actor {
+                self.links.acts(who)?;
+            }
             return self.call(entry);
         }
         if let Some(event) = entry.kind.strip_prefix("grant.") {
@@ -122,7 +128,9 @@ impl Meaning {
                 let credential = entry.credential.as_ref().ok_or("it has no `credential`")?;
                 named(credential.id.as_ref(), "credential").map(|_| ())
             }
-            "actor.refused" | "decision.refused" | "keeping.refused" => Ok(()),
+            "slack.user_linked" => self.links.linked(entry),
+            "slack.user_unlinked" => self.links.unlinked(entry),
+            "actor.refused" | "decision.refused" | "keeping.refused" | "slack.refused" => Ok(()),
             _ => Err(unknown(entry)),
         }
     }

@@ -492,6 +492,7 @@ fn every_kind_that_is_written_is_documented() {
                     "actor.",
                     "credential.",
                     "session.",
+                    "slack.",
                 ];
                 let end = word.split_once('.').map_or("", |it| it.1);
                 let plain = !end.is_empty() && end.bytes().all(|it| it.is_ascii_lowercase() || it == b'_');

@@ -20,6 +20,7 @@ mod inplace;
 mod killed;
 mod ledger;
 mod lent;
+mod links;
 mod mutations;
 mod notices;
 mod people;

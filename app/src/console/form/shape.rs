@@ -9,7 +9,7 @@ const MOST_REFERENCES: usize = 8;
 
 /// What can be drawn.
 #[derive(Debug, Clone)]
-pub(super) enum Shape<'a> {
+pub(crate) enum Shape<'a> {
     /// Text.
     Text {
         /// Whether it may have several lines.
@@ -31,7 +31,7 @@ pub(super) enum Shape<'a> {
 }
 
 /// A schema, or what its reference leads to.
-pub(super) fn resolved<'a>(root: &'a Value, schema: &'a Value) -> &'a Value {
+pub(crate) fn resolved<'a>(root: &'a Value, schema: &'a Value) -> &'a Value {
     let mut schema = schema;
     for _ in 0..MOST_REFERENCES {
         let place = schema["$ref"].as_str().and_then(|it| it.strip_prefix('#'));
@@ -44,7 +44,7 @@ pub(super) fn resolved<'a>(root: &'a Value, schema: &'a Value) -> &'a Value {
 }
 
 /// The members of an object, with whether they must be there.
-pub(super) fn members(schema: &Value) -> Vec<(&str, &Value, bool)> {
+pub(crate) fn members(schema: &Value) -> Vec<(&str, &Value, bool)> {
     let required = |name: &str| {
         schema["required"]
             .as_array()
@@ -57,7 +57,7 @@ pub(super) fn members(schema: &Value) -> Vec<(&str, &Value, bool)> {
 }
 
 /// How to draw a schema, and whether it takes null as well.
-pub(super) fn shape<'a>(root: &'a Value, schema: &'a Value) -> (Shape<'a>, bool) {
+pub(crate) fn shape<'a>(root: &'a Value, schema: &'a Value) -> (Shape<'a>, bool) {
     let schema = resolved(root, schema);
     if let Some((inner, true)) = without_null(schema) {
         return (shape(root, inner).0, true);
@@ -140,7 +140,7 @@ fn options(schema: &Value) -> Option<Vec<(Value, String)>> {
 }
 
 /// What a schema demands, in words.
-pub(super) fn limits(schema: &Value, resolved: &Value) -> Vec<String> {
+pub(crate) fn limits(schema: &Value, resolved: &Value) -> Vec<String> {
     let mut words = Vec::new();
     let mut say = |name: &str, words_of: &dyn Fn(&Value) -> String| {
         if let Some(limit) = schema.get(name).or_else(|| resolved.get(name)) {

@@ -15,6 +15,7 @@ use tower::ServiceExt as _;
 use crate::credential::{Kind, New};
 use crate::server::{COOKIE, Limits, Shared, router};
 use crate::session::Session;
+use crate::webhook::Reports;
 
 /// Somebody whose name is markup: ids are any visible ASCII.
 pub(super) const EVE: &str = "<script>alert(1)</script>";
@@ -72,7 +73,14 @@ impl World {
             .unwrap();
         let session = Session::new(engine, "ops".to_owned(), data.path().to_owned(), true);
         let (stop, stopping) = watch::channel(false);
-        let shared = Shared::new(session, Limits::new(1_000_000), None, stopping);
+        let shared = Shared::new(
+            session,
+            Limits::new(1_000_000),
+            Reports::default(),
+            None,
+            None,
+            stopping,
+        );
         Self {
             router: router(shared.clone()),
             shared,

@@ -85,5 +85,14 @@ pub(super) fn people() -> Vec<Map<String, Value>> {
         said("credential.revoked", credential("api_key")),
         said("session.opened", credential("session")),
         said("session.closed", credential("session")),
+        said("slack.user_linked", json!({"slack": "T0123/U0456", "who": "bob"})),
+        said(
+            "slack.user_unlinked",
+            json!({"slack": "T0123/U0456", "who": "bob"}),
+        ),
+        said(
+            "slack.refused",
+            json!({"slack": "T0123/U0456", "who": "ada", "refusal": "invalid_input"}),
+        ),
     ]
 }

@@ -1,0 +1,115 @@
+//! The parts of messages and forms, as Block Kit has them. Text is always `plain_text`: nothing in it is markup.
+
+use serde_json::{Value, json};
+
+use crate::text;
+
+/// The most that one section holds, in UTF-16 units; Slack refuses 3001 characters.
+pub(super) const SECTION: usize = 2900;
+/// The most that a field of a section, a label or a hint holds.
+const FIELD: usize = 1900;
+/// The most that a button, a title of a form or an option holds.
+const OPTION: usize = 75;
+
+/// Text.
+pub(super) fn plain(text: &str) -> Value {
+    json!({"type": "plain_text", "text": text, "emoji": false})
+}
+
+pub(super) fn header(words: &str) -> Value {
+    json!({"type": "header", "text": plain(&brief(words, 140))})
+}
+
+pub(super) fn section(words: &str) -> Value {
+    json!({"type": "section", "text": plain(&brief(words, SECTION))})
+}
+
+/// Small print.
+pub(super) fn context(words: &str) -> Value {
+    json!({"type": "context", "elements": [plain(&brief(words, FIELD))]})
+}
+
+/// Names and what stands beside them; ten at most.
+pub(super) fn fields(pairs: &[(&str, String)]) -> Value {
+    let fields = pairs.iter().take(10);
+    let fields = fields.map(|(name, words)| plain(&brief(&format!("{name}\n{words}"), FIELD)));
+    json!({"type": "section", "fields": fields.collect::<Vec<_>>()})
+}
+
+/// A button that says something about a requirement.
+pub(super) fn button(action: &str, words: &str, value: &str, style: Option<&str>) -> Value {
+    let mut button = json!({
+        "type": "button", "action_id": action, "text": plain(&brief(words, OPTION)), "value": value,
+    });
+    if let Some(style) = style {
+        button["style"] = style.into();
+    }
+    button
+}
+
+/// A button that leads to a page.
+pub(super) fn link(words: &str, url: &str) -> Value {
+    json!({"type": "button", "action_id": "console", "text": plain(&brief(words, OPTION)), "url": url})
+}
+
+pub(super) fn actions(elements: &[Value]) -> Value {
+    json!({"type": "actions", "elements": elements})
+}
+
+/// A field of a form. Its block has the name under which errors are told.
+pub(super) fn input(block: &str, label: &str, hint: &str, optional: bool, element: &Value) -> Value {
+    let mut input = json!({
+        "type": "input", "block_id": block, "label": plain(&brief(label, FIELD)), "optional": optional,
+        "element": element,
+    });
+    if !hint.is_empty() {
+        input["hint"] = plain(&brief(hint, FIELD));
+    }
+    input
+}
+
+/// One of several.
+pub(super) fn option(words: &str, value: &str) -> Value {
+    json!({"text": plain(&brief(words, OPTION)), "value": value})
+}
+
+/// Whether an option says all of these words.
+pub(super) fn fits_option(words: &str) -> bool {
+    units(words) <= OPTION && !words.is_empty()
+}
+
+/// A form. `about` comes back with what is submitted.
+pub(super) fn form(name: &str, title: &str, submit: &str, about: &str, blocks: &[Value]) -> Value {
+    json!({
+        "type": "modal", "callback_id": name, "private_metadata": about,
+        "title": plain(title), "submit": plain(submit), "close": plain("Cancel"), "blocks": blocks,
+    })
+}
+
+/// A page that only says something.
+pub(super) fn notice(title: &str, blocks: &[Value]) -> Value {
+    json!({"type": "modal", "title": plain(title), "close": plain("Close"), "blocks": blocks})
+}
+
+/// How long a text is, as JavaScript counts and as Slack might.
+pub(super) fn units(text: &str) -> usize {
+    text.chars().map(char::len_utf16).sum()
+}
+
+/// A text, or its beginning and a sign that there is more. Only for words that nobody approves.
+pub(super) fn brief(words: &str, most: usize) -> String {
+    if units(words) <= most {
+        return words.to_owned();
+    }
+    let mut taken = 1;
+    let few = words.chars().take_while(|it| {
+        taken += it.len_utf16();
+        taken <= most
+    });
+    format!("{}…", few.collect::<String>())
+}
+
+/// Foreign words on one line, everything that hides written out.
+pub(super) fn shown(words: &str) -> String {
+    text::shown(words).into_owned()
+}

@@ -1,0 +1,91 @@
+//! Cards in Slack: written, and written again.
+
+use countersign::{Call, CallId, Descriptor, RequirementId};
+use serde_json::{Value, json};
+
+use super::Slack;
+use super::card::Card;
+use super::client::Trouble;
+use super::payload;
+use super::people::User;
+use crate::failure::Failure;
+use crate::people::People;
+
+/// A call with all that a card is made from.
+pub(super) struct Loaded {
+    pub(super) call: Call,
+    pub(super) descriptor: Descriptor,
+    people: People,
+    is_stale: bool,
+}
+
+impl Slack {
+    pub(super) async fn load(&self, call: CallId) -> Result<Loaded, Failure> {
+        let call = self.session.engine.desk().call(call).await?;
+        Ok(Loaded {
+            descriptor: self.session.descriptor(&call).await?,
+            people: self.session.people().await?,
+            is_stale: self.session.is_stale(&call),
+            call,
+        })
+    }
+
+    /// The card of a requirement.
+    pub(super) fn card<'a>(&self, loaded: &'a Loaded, id: RequirementId) -> Card<'a> {
+        Card {
+            id,
+            call: &loaded.call,
+            descriptor: &loaded.descriptor,
+            people: &loaded.people,
+            is_stale: loaded.is_stale,
+            page: self.page(id),
+        }
+    }
+
+    /// The page of its call in the console.
+    pub(super) fn page(&self, id: RequirementId) -> String {
+        format!("{}/calls/{}", self.base, id.call())
+    }
+
+    /// The pen of a requirement.
+    pub(super) fn pen(&self, id: RequirementId) -> &tokio::sync::Mutex<()> {
+        let sum: usize = id.to_string().bytes().map(usize::from).sum();
+        let [first, ..] = &self.pens;
+        self.pens.get(sum % self.pens.len()).unwrap_or(first)
+    }
+
+    /// Makes a message show how its requirement stands.
+    pub(super) async fn renew(&self, id: RequirementId, at: &payload::Card) -> Result<(), Trouble> {
+        let _pen = self.pen(id).lock().await;
+        let loaded = self.load(id.call()).await;
+        let loaded = loaded.map_err(|error| Trouble::Unknown(error.to_string()))?;
+        let mut message = self.card(&loaded, id).message();
+        message["channel"] = at.channel.as_str().into();
+        message["ts"] = at.ts.as_str().into();
+        self.client.call("chat.update", &message).await.map(|_| ())
+    }
+
+    /// Tells one person something that nobody else sees.
+    pub(super) async fn whisper(
+        &self,
+        to: &User,
+        at: &payload::Card,
+        words: &str,
+        page: &str,
+    ) -> Result<(), Trouble> {
+        let body = json!({
+            "channel": at.channel, "user": to.id(), "text": "Nothing was decided.", "mrkdwn": false,
+            "blocks": [
+                super::block::section(words),
+                super::block::actions(&[super::block::link("Open in the console", page)]),
+            ],
+        });
+        self.client.call("chat.postEphemeral", &body).await.map(|_| ())
+    }
+
+    /// Opens a form.
+    pub(super) async fn open(&self, trigger: &str, view: &Value) -> Result<(), Trouble> {
+        let body = json!({"trigger_id": trigger, "view": view});
+        self.client.call("views.open", &body).await.map(|_| ())
+    }
+}

@@ -1,0 +1,199 @@
+//! The Web API of Slack, as far as cards need it.
+//!
+//! What became of a request that got no answer is unknown, and said to be: only whoever sends a message again must
+//! know that.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use reqwest::{Method, StatusCode, Url, header};
+use serde_json::{Value, json};
+
+use crate::outside::{Outside, Reach, reason};
+
+/// The most bytes of an answer: a page of messages.
+const MOST: usize = 4 * 1024 * 1024;
+/// How long to wait where Slack does not say.
+const PAUSE: Duration = Duration::from_secs(30);
+/// What it says to one who asks too often.
+const BUSY: [&str; 2] = ["rate_limited", "ratelimited"];
+/// What it says when it does not know itself.
+const UNSURE: [&str; 4] = [
+    "fatal_error",
+    "internal_error",
+    "request_timeout",
+    "service_unavailable",
+];
+
+/// Speaks to one workspace.
+pub(super) struct Client {
+    outside: Outside,
+    base: Url,
+    token: String,
+}
+
+/// Why Slack did not do something.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Trouble {
+    /// It says that it did not, and why.
+    Refused(String),
+    /// It says that it did not, but may later.
+    Later { why: String, after: Option<Duration> },
+    /// Nobody knows whether it did.
+    Unknown(String),
+}
+
+impl Trouble {
+    /// Whether Slack refused with one of these words.
+    pub(super) fn is(&self, errors: &[&str]) -> bool {
+        matches!(self, Self::Refused(error) if errors.contains(&error.as_str()))
+    }
+}
+
+impl std::fmt::Display for Trouble {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Refused(why) | Self::Later { why, .. } | Self::Unknown(why) => f.write_str(why),
+        }
+    }
+}
+
+impl Client {
+    /// Speaks to the API at `base` with a bot's token.
+    pub(super) fn new(base: &str, token: String) -> Result<Self, String> {
+        let base = format!("{}/", base.trim_end_matches('/'));
+        let base = Url::parse(&base).map_err(|error| format!("`{base}` is no address: {error}"))?;
+        // Only what is on this machine may be asked in the clear: the token goes there.
+        let reach = if base.host_str().is_some_and(is_here) {
+            Reach::Anywhere
+        } else {
+            Reach::Public
+        };
+        let outside = Outside::new(reach)?;
+        outside.may_ask(&base)?;
+        Ok(Self { outside, base, token })
+    }
+
+    /// Calls a method with JSON.
+    pub(super) async fn call(&self, method: &str, body: &Value) -> Result<Value, Trouble> {
+        self.asked(method, "application/json; charset=utf-8", body.to_string())
+            .await
+    }
+
+    /// Calls a method that only reads: not all of those take JSON.
+    pub(super) async fn ask(&self, method: &str, fields: &[(&str, &str)]) -> Result<Value, Trouble> {
+        let form = |fields| {
+            form_urlencoded::Serializer::new(String::new())
+                .extend_pairs(fields)
+                .finish()
+        };
+        let body = form(fields);
+        self.asked(method, "application/x-www-form-urlencoded", body)
+            .await
+    }
+
+    async fn asked(&self, method: &str, kind: &str, body: String) -> Result<Value, Trouble> {
+        let place = self
+            .base
+            .join(method)
+            .map_err(|error| Trouble::Refused(error.to_string()))?;
+        let unknown = |error: reqwest::Error| Trouble::Unknown(format!("{method}: {}", reason(&error)));
+        let request = self
+            .outside
+            .request(Method::POST, &place)
+            .map_err(Trouble::Refused)?
+            .bearer_auth(&self.token)
+            .header(header::CONTENT_TYPE, kind)
+            .body(body);
+        let mut answer = match request.send().await {
+            Ok(answer) => answer,
+            // It was never heard.
+            Err(error) if error.is_connect() => {
+                return Err(Trouble::Later {
+                    why: format!("{method}: {}", reason(&error)),
+                    after: None,
+                });
+            }
+            Err(error) => return Err(unknown(error)),
+        };
+        let status = answer.status();
+        if status == StatusCode::TOO_MANY_REQUESTS {
+            let seconds = answer.headers().get(header::RETRY_AFTER);
+            let seconds = seconds.and_then(|it| it.to_str().ok()?.parse().ok());
+            let after = seconds.map_or(PAUSE, Duration::from_secs);
+            return Err(Trouble::Later {
+                why: format!("{method}: too many requests"),
+                after: Some(after),
+            });
+        }
+        if status != StatusCode::OK {
+            let why = format!("{method}: Slack answers {status}");
+            return Err(if status.is_server_error() {
+                Trouble::Unknown(why)
+            } else {
+                Trouble::Refused(why)
+            });
+        }
+        let mut bytes = Vec::new();
+        while let Some(chunk) = answer.chunk().await.map_err(unknown)? {
+            bytes.extend_from_slice(&chunk);
+            if bytes.len() > MOST {
+                return Err(Trouble::Unknown(format!("{method}: the answer is too long")));
+            }
+        }
+        let said: Value = serde_json::from_slice(&bytes)
+            .map_err(|_| Trouble::Unknown(format!("{method}: the answer is no JSON")))?;
+        judged(method, said)
+    }
+}
+
+/// What an answer says.
+fn judged(method: &str, said: Value) -> Result<Value, Trouble> {
+    if said["ok"] == json!(true) {
+        return Ok(said);
+    }
+    let error = said["error"].as_str().unwrap_or("no error named").to_owned();
+    let why = format!("{method}: {error}");
+    Err(if UNSURE.contains(&error.as_str()) {
+        Trouble::Unknown(why)
+    } else if BUSY.contains(&error.as_str()) {
+        Trouble::Later {
+            why,
+            after: Some(PAUSE),
+        }
+    } else {
+        tracing::warn!(method, error, details = %said["response_metadata"], "Slack refuses");
+        Trouble::Refused(error)
+    })
+}
+
+fn is_here(host: &str) -> bool {
+    let address = host.trim_matches(['[', ']']).parse::<IpAddr>();
+    host == "localhost" || address.is_ok_and(|it| it.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_token_goes_to_nobody_in_the_clear() {
+        assert!(Client::new("https://slack.com/api", "xoxb".to_owned()).is_ok());
+        assert!(Client::new("http://127.0.0.1:8080/api/", "xoxb".to_owned()).is_ok());
+        assert!(Client::new("http://slack.com/api", "xoxb".to_owned()).is_err());
+        assert!(Client::new("slack.com", "xoxb".to_owned()).is_err());
+    }
+
+    #[test]
+    fn answers_are_told_apart() {
+        let of = |error: &str| judged("chat.postMessage", json!({"ok": false, "error": error})).unwrap_err();
+        assert_eq!(
+            of("channel_not_found"),
+            Trouble::Refused("channel_not_found".to_owned())
+        );
+        assert!(matches!(of("ratelimited"), Trouble::Later { after: Some(_), .. }));
+        assert!(matches!(of("internal_error"), Trouble::Unknown(_)));
+        assert!(judged("chat.postMessage", json!({"ok": true})).is_ok());
+        assert!(judged("chat.postMessage", json!(["ok"])).is_err());
+    }
+}

@@ -1,0 +1,8 @@
+//! The endpoint from outside, with signatures of our own, against a real store and a Slack of our own.
+
+mod channel;
+#[path = "../../tests/slack/fake.rs"]
+mod fake;
+mod refused;
+mod story;
+mod world;
