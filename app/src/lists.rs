@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::fmt::Write as _;
 
-use countersign::{ActorId, Call, Canonical, Error, PoolName, Requirement, RequirementKind, RunId, ToolName};
+use countersign::{ActorId, Call, Canonical, PoolName, Requirement, RequirementKind, RunId, ToolName};
 use countersign_agent::Run;
 use serde_json::{Value, json};
 
@@ -22,26 +22,15 @@ use crate::text;
 pub(crate) async fn inbox(session: &Session, args: InboxArgs) -> Result<Reply, Failure> {
     let by = session.identity(&args.by);
     let desk = session.engine.desk();
-    let (found, next) = desk.inbox(&by, args.after, usize::from(args.limit)).await?;
+    let (found, next) = desk.inbox_calls(&by, args.after, usize::from(args.limit)).await?;
+    let asked = asked(&found);
     let people = session.people().await?;
     let mut items = Vec::new();
-    let mut told = match found.len() {
+    let mut told = match asked.len() {
         0 => format!("Nothing waits for {}.\n", args.by),
         1 => format!("One thing waits for {}.\n", args.by),
         many => format!("{many} things wait for {}.\n", args.by),
     };
-    let mut asked = Vec::new();
-    for requirement in &found {
-        match desk.call(requirement.call).await {
-            Ok(call) => asked.push((requirement, call)),
-            // One call that cannot be read must not hide all others; `show` says what is wrong with it.
-            Err(error @ (Error::Call { .. } | Error::Damaged { .. })) => {
-                told.push('\n');
-                told.push_str(&text::wrapped(&text::shown(&error.to_string()), "  ", "  "));
-            }
-            Err(error) => return Err(error.into()),
-        }
-    }
     let groups = groups(&asked);
     let paths = paths(session, &asked).await?;
     for (place, (requirement, call)) in asked.iter().enumerate() {
@@ -81,10 +70,21 @@ pub(crate) async fn inbox(session: &Session, args: InboxArgs) -> Result<Reply, F
     Ok(Reply::done(json!({"items": items, "next": next}), told))
 }
 
+/// What calls ask, each with its call.
+pub(crate) fn asked(found: &[(Call, Vec<Requirement>)]) -> Vec<Asked<'_>> {
+    let asked = found.iter();
+    asked
+        .flat_map(|(call, asked)| asked.iter().map(move |it| (it, call)))
+        .collect()
+}
+
+/// What is asked, and the call that asks it.
+pub(crate) type Asked<'a> = (&'a Requirement, &'a Call);
+
 /// The agents that led to each of these calls, the outermost first; none for those that were made directly.
 pub(crate) async fn paths(
     session: &Session,
-    asked: &[(&Requirement, Call)],
+    asked: &[Asked<'_>],
 ) -> Result<HashMap<RunId, Vec<String>>, Failure> {
     let engine = &session.engine;
     let mut paths = HashMap::new();
@@ -117,7 +117,7 @@ pub(crate) fn alike<'a>(requirement: &'a Requirement, call: &'a Call) -> Alike<'
 }
 
 /// The places of those that ask the same, the oldest first.
-pub(crate) fn groups<'a>(asked: &'a [(&'a Requirement, Call)]) -> HashMap<Alike<'a>, Vec<usize>> {
+pub(crate) fn groups<'a>(asked: &[Asked<'a>]) -> HashMap<Alike<'a>, Vec<usize>> {
     let mut groups: HashMap<_, Vec<usize>> = HashMap::new();
     for (place, (requirement, call)) in asked.iter().enumerate() {
         groups.entry(alike(requirement, call)).or_default().push(place);

@@ -34,25 +34,35 @@ pub(crate) struct Outbox {
     engine: Engine,
     channels: Channels,
     notify: Notify,
+    /// Turns true when the process stops: nothing new is begun then.
+    stopping: watch::Receiver<bool>,
 }
 
 impl Outbox {
-    pub(crate) const fn new(engine: Engine, channels: Channels, notify: Notify) -> Self {
+    pub(crate) const fn new(
+        engine: Engine,
+        channels: Channels,
+        notify: Notify,
+        stopping: watch::Receiver<bool>,
+    ) -> Self {
         Self {
             engine,
             channels,
             notify,
+            stopping,
         }
     }
 
-    /// Tells what is to be told until the process stops. What is on its way then is finished.
-    pub(crate) async fn run(self: Arc<Self>, mut stopping: watch::Receiver<bool>) {
+    /// Tells what is to be told until the process stops. Attempts that are under way then are finished.
+    pub(crate) async fn run(self: Arc<Self>) {
+        let mut stopping = self.stopping.clone();
         let mut generation = None;
         loop {
             let found = self.engine.store().generation().await.ok();
             if found.is_none() || found != generation {
                 match self.fill().await {
-                    Ok(()) => generation = found,
+                    Ok(true) => generation = found,
+                    Ok(false) => tracing::debug!("another process fills the outbox"),
                     // Looked at again in a moment: nothing was moved on that was not kept.
                     Err(error) => tracing::warn!(%error, "the outbox could not be filled"),
                 }

@@ -290,8 +290,13 @@ impl Desk {
             let full = rows.len() >= limit.max(1);
             after = rows.last().map(|it| it.id);
             for row in rows {
-                let Ok(call) = Call::from_text(&row.state) else {
-                    continue;
+                // One that cannot be read must not hide all others; whoever asks for it is told.
+                let call = match inner.read(&row) {
+                    Ok(call) => call,
+                    Err(error) => {
+                        tracing::error!(%error, "a call is left out of an inbox");
+                        continue;
+                    }
                 };
                 let mut asked = call.requirements();
                 asked.retain(|it| may_decide(&call, it, &actor));

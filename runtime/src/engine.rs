@@ -28,7 +28,7 @@ use crate::lease::Leases;
 use crate::ledger::Keeper;
 use crate::notify::Notifier;
 use crate::registry::{Entry, Registry, Tier};
-use crate::store::{CallFilter, Store};
+use crate::store::{CallFilter, CallRow, Store};
 use crate::turn::Recent;
 use crate::worker::Worker;
 
@@ -295,9 +295,16 @@ impl Engine {
             .store
             .calls(&self.inner.tenant, &filter, None, 1000)
             .await?;
-        rows.into_iter()
-            .map(|row| Call::from_text(&row.state).map_err(|source| Error::Call { id: row.id, source }))
-            .collect()
+        rows.iter().map(|row| self.read(row)).collect()
+    }
+
+    /// The call of a row of the store, for whoever lists them.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Call`] if its text cannot be read, [`Error::Damaged`] if somebody edited it or a column.
+    pub fn read(&self, row: &CallRow) -> Result<Call, Error> {
+        self.inner.read(row)
     }
 
     /// Ends the background worker after it has finished what it had claimed, tells the notices that wait, for

@@ -101,6 +101,16 @@ impl Inner {
             .call(&self.tenant, id)
             .await?
             .ok_or(Error::UnknownCall(id))?;
+        let call = self.read(&row)?;
+        Ok(Loaded {
+            call,
+            row: Arc::new(row),
+        })
+    }
+
+    /// The call of a stored row.
+    pub(crate) fn read(&self, row: &CallRow) -> Result<Call, Error> {
+        let id = row.id;
         let call = Call::from_text(&row.state).map_err(|source| Error::Call { id, source })?;
         let damaged = |why: &str| {
             Err(Error::Damaged {
@@ -116,10 +126,7 @@ impl Inner {
         {
             return damaged("the stored columns and the stored text differ");
         }
-        Ok(Loaded {
-            call,
-            row: Arc::new(row),
-        })
+        Ok(call)
     }
 
     /// Moves a call on by what `decide` makes of it, until a commit is not overtaken by another's.

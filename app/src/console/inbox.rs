@@ -4,7 +4,7 @@ use askama::Template;
 use axum::extract::{Query, State};
 use axum::response::Response;
 use countersign::store::HistoryFilter;
-use countersign::{Call, CallId, Error, Requirement, RequirementKind};
+use countersign::{Call, CallId, Requirement, RequirementKind};
 use serde::Deserialize;
 
 use super::events::newest;
@@ -12,9 +12,10 @@ use super::page::{Frame, Moment, Place, Trouble, part};
 use super::value;
 use super::visible::Line;
 use super::visitor::Visitor;
+use crate::lists::{self, Asked};
 use crate::requirement::time_left;
 use crate::server::{Caller, Shared};
-use crate::{lists, sight};
+use crate::sight;
 
 /// How many requirements a page has.
 const PAGE: usize = 100;
@@ -122,14 +123,15 @@ pub(super) async fn inbox(
 
 async fn list(shared: &Shared, caller: &Caller, wanted: &Wanted) -> Result<List, Trouble> {
     let desk = shared.engine().desk();
-    let (mine, next) = desk.inbox(&caller.identity, wanted.after, PAGE).await?;
+    let (mine, next) = desk.inbox_calls(&caller.identity, wanted.after, PAGE).await?;
+    let asked = lists::asked(&mine);
     let count = |tab| {
-        let count = mine.iter().filter(|it| Tab::of(it.kind) == tab).count();
+        let count = asked.iter().filter(|it| Tab::of(it.0.kind) == tab).count();
         let more = if next.is_some() { "+" } else { "" };
         format!("{count}{more}")
     };
     let (confirm, approve) = (count(Tab::Confirm), count(Tab::Approve));
-    let has_for = |tab| mine.iter().any(|it| Tab::of(it.kind) == tab);
+    let has_for = |tab| asked.iter().any(|it| Tab::of(it.0.kind) == tab);
     // Nobody should see an empty page while the other one is not.
     let tab = wanted
         .tab
@@ -138,26 +140,27 @@ async fn list(shared: &Shared, caller: &Caller, wanted: &Wanted) -> Result<List,
         } else {
             Tab::Confirm
         });
-    let (found, next) = if tab == Tab::All {
-        (all(shared, caller).await?, None)
+    let (groups, next) = if tab == Tab::All {
+        let found = all(shared, caller).await?;
+        let mut asked = lists::asked(&found);
+        asked.truncate(PAGE);
+        (grouped(shared, &asked).await?, None)
     } else {
-        (
-            mine.into_iter().filter(|it| Tab::of(it.kind) == tab).collect(),
-            next,
-        )
+        let asked: Vec<Asked<'_>> = asked.into_iter().filter(|it| Tab::of(it.0.kind) == tab).collect();
+        (grouped(shared, &asked).await?, next)
     };
     Ok(List {
         tab: tab.name(),
         confirm,
         approve,
-        groups: grouped(shared, &found).await?,
+        groups,
         next,
         has_tools: !shared.engine().registry().is_empty(),
     })
 }
 
 /// Everything that waits for anybody, as far as it may be seen.
-async fn all(shared: &Shared, caller: &Caller) -> Result<Vec<Requirement>, Trouble> {
+async fn all(shared: &Shared, caller: &Caller) -> Result<Vec<(Call, Vec<Requirement>)>, Trouble> {
     let engine = shared.engine();
     let filter = HistoryFilter {
         open: Some(true),
@@ -167,27 +170,19 @@ async fn all(shared: &Shared, caller: &Caller) -> Result<Vec<Requirement>, Troub
         .store()
         .history(engine.tenant(), &filter, None, LOOKED_AT)
         .await?;
-    let calls = rows.iter().filter_map(|it| Call::from_text(&it.state).ok());
+    let calls = rows.iter().filter_map(|it| engine.read(it).ok());
     Ok(calls
         .filter(|it| sight::sees(&caller.actor, it))
-        .flat_map(|it| it.requirements())
-        .take(PAGE)
+        .map(|it| {
+            let asked = it.requirements();
+            (it, asked)
+        })
         .collect())
 }
 
-async fn grouped(shared: &Shared, found: &[Requirement]) -> Result<Vec<Group>, Trouble> {
-    let desk = shared.engine().desk();
-    let mut asked = Vec::new();
-    for requirement in found {
-        match desk.call(requirement.call).await {
-            Ok(call) => asked.push((requirement, call)),
-            // One call that cannot be read must not hide all others.
-            Err(Error::Call { .. } | Error::Damaged { .. } | Error::UnknownCall(_)) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-    let paths = lists::paths(shared.session(), &asked).await?;
-    let groups = lists::groups(&asked);
+async fn grouped(shared: &Shared, asked: &[Asked<'_>]) -> Result<Vec<Group>, Trouble> {
+    let paths = lists::paths(shared.session(), asked).await?;
+    let groups = lists::groups(asked);
     let mut drawn = Vec::new();
     for (place, (requirement, call)) in asked.iter().enumerate() {
         let group = &groups[&lists::alike(requirement, call)];

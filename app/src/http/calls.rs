@@ -119,7 +119,7 @@ pub(crate) async fn history(
             before = Some(row.id);
             looked += 1;
             // One call that cannot be read must not hide all others; `GET calls/{id}` says what is wrong with it.
-            let Ok(call) = CoreCall::from_text(&row.state) else {
+            let Ok(call) = engine.read(&row) else {
                 continue;
             };
             if sight::sees(&caller.actor, &call) && wanted(&call) {

@@ -146,15 +146,20 @@ impl Delivery {
         self.moved(DUE, SENT, now.after(REMEMBERED), None)
     }
 
-    /// The attempt failed: it is due again later, or given up once three days are over.
-    pub(super) fn failed(mut self, why: &str, after: Option<Duration>, now: Timestamp) -> Vec<EdgeWrite> {
+    /// The attempt failed: it is due again at `next`, or given up once three days are over.
+    pub(super) fn failed(mut self, why: &str, next: Timestamp, now: Timestamp) -> Vec<EdgeWrite> {
         if now >= self.kept.since.after(TRIED) {
             return self.buried(why, now);
         }
         self.kept.why = Some(shortened(why));
-        self.at = now.after(self.pause().max(after.unwrap_or_default().min(TRIED)));
+        vec![self.put_off(next)]
+    }
+
+    /// It is due at `until`, and nothing else changes.
+    pub(super) fn put_off(mut self, until: Timestamp) -> EdgeWrite {
+        self.at = until;
         self.version += 1;
-        vec![self.put(DUE)]
+        self.put(DUE)
     }
 
     /// It is not tried any more.
@@ -176,13 +181,14 @@ impl Delivery {
         vec![gone, self.put(to)]
     }
 
-    /// Four times as long after each attempt, and up to a fifth more, so that what failed together does not come back
-    /// together: the id is the dice.
-    fn pause(&self) -> Duration {
+    /// How long to wait after an attempt: four times as long after each, and up to a fifth more, so that what failed
+    /// together does not come back together (the id is the dice); longer if the receiver wishes, three days at most.
+    pub(super) fn pause(&self, wish: Option<Duration>) -> Duration {
         let tries = self.kept.tries.saturating_sub(1).min(8);
         let pause = FIRST.saturating_mul(4_u32.saturating_pow(tries)).min(LONGEST);
         let dice: u32 = self.id.bytes().map(u32::from).sum::<u32>() % 100;
-        pause + pause / 500 * dice
+        let pause = pause + pause / 500 * dice;
+        pause.max(wish.unwrap_or_default().min(TRIED))
     }
 }
 

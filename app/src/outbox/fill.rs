@@ -17,9 +17,11 @@ const CURSOR: &str = "outbox.cursor";
 const TOLD: &str = "outbox.told";
 /// How many entries one commit goes on.
 const PAGE: usize = 64;
+/// How often it may be overtaken in one look.
+const TRIES: usize = 8;
 
 /// How something stood when it was last told of.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Told {
     v: u32,
@@ -52,18 +54,36 @@ impl Entry {
     }
 }
 
+/// How far one page has led.
+enum Filled {
+    /// To the end of the log.
+    All,
+    /// To the next page.
+    Page,
+    /// Nowhere: another process was faster.
+    Overtaken,
+}
+
 /// Calls that the log names, and what it says was decided of them.
 type Calls = BTreeMap<CallId, BTreeSet<RequirementId>>;
 
 impl Outbox {
-    /// Finds out what is to be told, up to the end of the log.
-    pub(crate) async fn fill(&self) -> Result<(), Error> {
-        while self.fill_page().await? {}
-        Ok(())
+    /// Finds out what is to be told, up to the end of the log. False if others are at it, too: then it is not known
+    /// whether all was found.
+    pub(crate) async fn fill(&self) -> Result<bool, Error> {
+        let mut overtaken = 0;
+        while overtaken < TRIES && !*self.stopping.borrow() {
+            match self.fill_page().await? {
+                Filled::All => return Ok(true),
+                Filled::Page => {}
+                Filled::Overtaken => overtaken += 1,
+            }
+        }
+        Ok(false)
     }
 
-    /// One page of the log; false at its end.
-    async fn fill_page(&self) -> Result<bool, Error> {
+    /// One page of the log.
+    async fn fill_page(&self) -> Result<Filled, Error> {
         let store = self.engine.store();
         let tenant = self.engine.tenant();
         let found = store.edge(tenant, CURSOR, "log").await?;
@@ -77,7 +97,7 @@ impl Outbox {
         };
         let entries = store.entries(tenant, None, next, PAGE).await?;
         let Some(last) = entries.last() else {
-            return Ok(false);
+            return Ok(Filled::All);
         };
         let next = last.seq + 1;
         let mut calls = Calls::new();
@@ -86,12 +106,11 @@ impl Outbox {
             let decided = entry.decides();
             calls.entry(call).or_default().extend(decided);
         }
-        self.tell(calls, next, version).await?;
-        Ok(true)
+        self.tell(calls, next, version).await
     }
 
     /// The first time there is an outbox: everything that is asked now is told, and nothing that was before.
-    async fn begin(&self) -> Result<bool, Error> {
+    async fn begin(&self) -> Result<Filled, Error> {
         let store = self.engine.store();
         // Read first: what happens meanwhile is looked at again.
         let head = store.head(self.engine.tenant()).await?.size();
@@ -106,12 +125,11 @@ impl Outbox {
             before = Some(last.id);
             calls.extend(rows.iter().map(|it| (it.id, BTreeSet::new())));
         }
-        self.tell(calls, head, 0).await?;
-        Ok(true)
+        self.tell(calls, head, 0).await
     }
 
     /// Makes deliveries of what is new about these calls and moves on to entry `next`, in one commit.
-    async fn tell(&self, calls: Calls, next: u64, version: u64) -> Result<(), Error> {
+    async fn tell(&self, calls: Calls, next: u64, version: u64) -> Result<Filled, Error> {
         let mut edges = vec![EdgeWrite::Put(EdgeRow {
             kind: CURSOR.to_owned(),
             id: "log".to_owned(),
@@ -124,7 +142,7 @@ impl Outbox {
         for (call, decided) in calls {
             // A call that is only audited has no row, and asks nobody.
             let row = self.engine.store().call(self.engine.tenant(), call).await?;
-            let Some(call) = row.and_then(|it| Call::from_text(&it.state).ok()) else {
+            let Some(call) = row.and_then(|it| self.engine.read(&it).ok()) else {
                 continue;
             };
             self.compare(&call, decided, &policy, next, &mut edges).await?;
@@ -134,10 +152,11 @@ impl Outbox {
             durability: Durability::Process,
             ..Commit::new(self.engine.tenant().clone(), self.engine.now())
         };
-        match self.engine.store().commit(commit).await? {
-            // Another process was faster, or a call moved: the cursor says what is left to do.
-            Committed::Done { .. } | Committed::Conflict | Committed::Full => Ok(()),
-        }
+        Ok(match self.engine.store().commit(commit).await? {
+            Committed::Done { .. } => Filled::Page,
+            // Another process was faster: the cursor says what is left to do.
+            Committed::Conflict | Committed::Full => Filled::Overtaken,
+        })
     }
 
     /// What is new about one call since it was last told of. `decided` is what the entries up to `seq` say of it.
@@ -232,8 +251,8 @@ impl Outbox {
                 if !row.id.starts_with(&prefix) {
                     return Ok(found);
                 }
-                let told: Told =
-                    serde_json::from_str(&row.state).map_err(|error| damaged(&row.id, &error))?;
+                // What cannot be read is told anew, and keeps nobody else from being told.
+                let told: Told = serde_json::from_str(&row.state).unwrap_or_default();
                 let id = row.id.parse().map_err(|error| damaged(&row.id, &error))?;
                 found.insert(id, (row.version, told));
                 after = row.id;

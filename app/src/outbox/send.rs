@@ -4,30 +4,32 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use countersign::Error;
 use countersign::store::{Commit, Committed, Durability, EdgeFilter, EdgeWrite};
+use countersign::{Error, Timestamp};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::{DEAD, DUE, Delivery, Fault, Outbox};
 
-/// How many are looked at at once.
+/// How many are looked at at once, and are put off in one commit.
 const PAGE: usize = 256;
+/// How many are carried in one round.
+const MOST: usize = 4 * PAGE;
 /// How long one attempt may take: shorter than its lease.
 const LIMIT: Duration = Duration::from_secs(20);
 /// How long one place may keep all others waiting. What is left is due the next time.
 const VISIT: Duration = Duration::from_secs(20);
 
 impl Outbox {
-    /// Tries everything that is due now, once, until a place cannot be reached: the rest for that place waits for the
-    /// next time, so that one that is down costs one attempt and not one for each notice.
+    /// One round: tries what is due now, once. Where a place cannot be reached, the rest for that place is put off with
+    /// it: one that is down costs one attempt and not one for each notice, and is not read again and again.
     pub(crate) async fn send(self: &Arc<Self>) -> Result<(), Error> {
         let filter = EdgeFilter {
             due: Some(self.engine.now()),
             ..EdgeFilter::of(DUE)
         };
         let mut places: BTreeMap<String, Vec<Delivery>> = BTreeMap::new();
-        let mut after: Option<String> = None;
+        let (mut after, mut found): (Option<String>, usize) = (None, 0);
         loop {
             let rows = self
                 .engine
@@ -43,7 +45,8 @@ impl Outbox {
                     None => tracing::error!(%id, "a delivery cannot be read and is left alone"),
                 }
             }
-            if !full {
+            found += PAGE;
+            if !full || found >= MOST {
                 break;
             }
         }
@@ -66,8 +69,9 @@ impl Outbox {
     async fn visit(&self, mut due: Vec<Delivery>) -> Result<(), Error> {
         due.sort_by_key(|it| (it.kept.seq, it.kept.notice));
         let began = Instant::now();
-        for delivery in due {
-            if began.elapsed() > VISIT {
+        let mut due = due.into_iter();
+        while let Some(delivery) = due.next() {
+            if began.elapsed() > VISIT || *self.stopping.borrow() {
                 break;
             }
             let now = self.engine.now();
@@ -84,21 +88,30 @@ impl Outbox {
             };
             let now = self.engine.now();
             let (id, to) = (delivery.id.clone(), delivery.kept.to.clone());
-            let (writes, goes_on) = match carried {
-                Ok(()) => (delivery.sent(now), true),
+            match carried {
+                Ok(()) => self.committed(delivery.sent(now)).await?,
                 Err(Fault::Never { why }) => {
                     tracing::warn!(%id, %to, %why, "a notice is given up");
-                    (delivery.buried(&why, now), true)
+                    self.committed(delivery.buried(&why, now)).await?
                 }
                 Err(Fault::Later { why, after }) => {
                     tracing::warn!(%id, %to, %why, "a notice did not arrive; it is tried again");
-                    (delivery.failed(&why, after, now), false)
+                    let next = now.after(delivery.pause(after));
+                    self.committed(delivery.failed(&why, next, now)).await?;
+                    return self.put_off(due.collect(), next).await;
                 }
             };
+        }
+        Ok(())
+    }
+
+    /// What is not even tried now is due at `until`. What another process has taken meanwhile is left to it.
+    async fn put_off(&self, due: Vec<Delivery>, until: Timestamp) -> Result<(), Error> {
+        let mut writes: Vec<_> = due.into_iter().map(|it| it.put_off(until)).collect();
+        while !writes.is_empty() {
+            let rest = writes.split_off(writes.len().min(PAGE));
             self.committed(writes).await?;
-            if !goes_on {
-                break;
-            }
+            writes = rest;
         }
         Ok(())
     }

@@ -9,6 +9,7 @@ use countersign::store::{EdgeFilter, Sqlite};
 use countersign::testing::TestClock;
 use countersign::{Call, CallId, NoticeKind};
 use tempfile::TempDir;
+use tokio::sync::watch;
 
 use super::{Channel, Channels, DEAD, DUE, Delivery, Fault, Outbox, SENT};
 use crate::config::Notify;
@@ -46,6 +47,8 @@ struct Wire {
     /// What the next attempts come to; they arrive once it is empty.
     fault: Arc<Mutex<Option<Fault>>>,
     panics: Arc<Mutex<bool>>,
+    /// Places that cannot be reached.
+    closed: Arc<Mutex<Vec<String>>>,
     tries: Arc<Mutex<Vec<String>>>,
 }
 
@@ -66,7 +69,14 @@ impl Channel for Wire {
     async fn carry(&self, delivery: &Delivery) -> Result<(), Fault> {
         self.tries.lock().unwrap().push(delivery.id.clone());
         assert!(!*self.panics.lock().unwrap(), "a channel that panics");
-        if let Some(fault) = self.fault.lock().unwrap().clone() {
+        let closed = self.closed.lock().unwrap().contains(&delivery.kept.to);
+        if let Some(fault) = self
+            .fault
+            .lock()
+            .unwrap()
+            .clone()
+            .or(closed.then(|| Fault::later("closed")))
+        {
             return Err(fault);
         }
         let what = (
@@ -84,6 +94,7 @@ struct World {
     clock: TestClock,
     wire: Wire,
     data: TempDir,
+    stopping: watch::Sender<bool>,
 }
 
 impl World {
@@ -95,6 +106,7 @@ impl World {
             clock,
             wire: Wire::default(),
             data,
+            stopping: watch::Sender::new(false),
         }
     }
 
@@ -106,7 +118,12 @@ impl World {
             in_doubt: vec!["test:operators".to_owned()],
             external: Vec::new(),
         };
-        Arc::new(Outbox::new(self.engine.clone(), channels, notify))
+        Arc::new(Outbox::new(
+            self.engine.clone(),
+            channels,
+            notify,
+            self.stopping.subscribe(),
+        ))
     }
 
     /// Everything an outbox does in one look.
@@ -462,4 +479,70 @@ async fn after_three_days_it_is_given_up_and_the_receivers_wish_is_kept() {
         world.look().await;
     }
     assert_eq!((world.kept(DUE).await, world.kept(DEAD).await), (0, 1));
+}
+
+#[tokio::test]
+async fn what_is_damaged_is_told_anew_and_keeps_nobody_waiting() {
+    let world = World::new().await;
+    world.look().await;
+    let call = world.open("north").await;
+    world.look().await;
+    let sql = rusqlite::Connection::open(world.data.path().join("countersign.db")).unwrap();
+    let changed = sql.execute("UPDATE edge SET state = 'garbage' WHERE kind = 'outbox.told'", []);
+    assert_eq!(changed.unwrap(), 1);
+    world.approve(call, "bob").await;
+    world.open("south").await;
+    world.look().await;
+    let asked = (NoticeKind::Asked, "test:ops");
+    assert_eq!(world.arrived(), at(&[asked, asked, asked]));
+}
+
+#[tokio::test]
+async fn whoever_stops_begins_nothing_new() {
+    let world = World::new().await;
+    world.look().await;
+    world.open("north").await;
+    world.outbox().fill().await.unwrap();
+    world.stopping.send_replace(true);
+    world.outbox().send().await.unwrap();
+    assert_eq!((world.arrived().len(), world.kept(DUE).await), (0, 1));
+}
+
+#[tokio::test]
+async fn a_place_that_is_down_does_not_crowd_out_the_others() {
+    let world = World::new().await;
+    world.look().await;
+    world.wire.closed.lock().unwrap().push("test:ops".to_owned());
+    let call = world.open("north").await;
+    let asked = world
+        .engine
+        .desk()
+        .call(call)
+        .await
+        .unwrap()
+        .requirements()
+        .remove(0);
+    let (tenant, now) = (world.engine.tenant().clone(), world.engine.now());
+    let new =
+        |to: &str, seq| Delivery::new(&tenant, NoticeKind::Asked, asked.id, to.to_owned(), seq, now).put(DUE);
+    let mut edges: Vec<_> = (1000..5000).map(|seq| new("test:ops", seq)).collect();
+    edges.push(new("test:boss", 5000));
+    let commit = countersign::store::Commit {
+        edges,
+        ..countersign::store::Commit::new(tenant.clone(), now)
+    };
+    world.engine.store().commit(commit).await.unwrap();
+    let mut looks = 0;
+    while world.arrived().is_empty() {
+        world.look().await;
+        looks += 1;
+        assert!(looks <= 5, "what is put off is not read again");
+    }
+    assert!(world.wire.tries.lock().unwrap().len() <= 6);
+    world.wire.closed.lock().unwrap().clear();
+    for _ in 0..10 {
+        world.clock.advance(Duration::from_mins(1));
+        world.look().await;
+    }
+    assert_eq!(world.arrived().len(), 4002);
 }

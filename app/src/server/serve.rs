@@ -99,8 +99,8 @@ pub(crate) async fn serve(
         tokio::spawn(async move { worker.run(stopping).await })
     });
     let outbox = (!channels.is_empty()).then(|| {
-        let outbox = Outbox::new(session.engine.clone(), channels, config.notify);
-        tokio::spawn(Arc::new(outbox).run(stopping.clone()))
+        let outbox = Outbox::new(session.engine.clone(), channels, config.notify, stopping.clone());
+        tokio::spawn(Arc::new(outbox).run())
     });
     tell(&session, args, &base, json).await?;
 

@@ -580,3 +580,17 @@ async fn a_damaged_call_can_be_seen_to_be_damaged_everywhere() {
         );
     }
 }
+
+#[tokio::test]
+async fn an_inbox_shows_no_call_whose_columns_were_edited() {
+    let world = World::new::<All>().await;
+    let (bad, good) = (
+        standing(&world, "confirm").await,
+        standing(&world, "confirm").await,
+    );
+    // Still found by whom it waits for, and its text can be read.
+    column(&raw(&world), *bad.id(), "tool", "restart");
+    let (asked, _) = world.engine.desk().inbox(&who("alice"), None, 100).await.unwrap();
+    assert_eq!(asked.iter().map(|it| it.call).collect::<Vec<_>>(), [*good.id()]);
+    world.engine.calls_of(*bad.run()).await.unwrap_err();
+}

@@ -194,7 +194,12 @@ impl World {
     pub(super) async fn look(&self) {
         let mut channels = Channels::default();
         channels.add("slack", Cards(self.slack.clone()));
-        let outbox = Outbox::new(self.shared.engine().clone(), channels, Notify::default());
+        let outbox = Outbox::new(
+            self.shared.engine().clone(),
+            channels,
+            Notify::default(),
+            self.shared.stopping(),
+        );
         let outbox = Arc::new(outbox);
         outbox.fill().await.unwrap();
         outbox.send().await.unwrap();
