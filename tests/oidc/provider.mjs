@@ -14,12 +14,13 @@ export async function provider() {
   const issuer = `http://127.0.0.1:${http.address().port}`;
   const groups = new Map();
   const said = [];
+  const known = (account) => ({ preferred_username: `${account}@id`, groups: groups.get(account) ?? [] });
   const begin = (back) => {
     const idp = new Provider(issuer, {
       clients: [
         {
           client_id: "console",
-          client_secret: "a secret: with +, &, % and ü",
+          client_secret: "a secret: with +, &, % and =",
           redirect_uris: [back],
           grant_types: ["authorization_code"],
         },
@@ -34,10 +35,10 @@ export async function provider() {
       cookies: { keys: ["of a test"] },
       claims: { openid: ["sub", "preferred_username", "groups"] },
       conformIdTokenClaims: false,
-      extraTokenClaims: (_, token) => ({ groups: groups.get(token.accountId) ?? [] }),
+      extraTokenClaims: (_, token) => known(token.accountId),
       findAccount: (_, id) => ({
         accountId: id,
-        claims: () => ({ sub: id, preferred_username: `${id}@id`, groups: groups.get(id) ?? [] }),
+        claims: () => ({ sub: id, ...known(id) }),
       }),
       features: {
         resourceIndicators: {
@@ -53,6 +54,7 @@ export async function provider() {
         },
       },
     });
+    idp.on("authorization.error", (_, error) => said.push(`${error.error}: ${error.error_description}`));
     idp.on("grant.error", (_, error) => said.push(`${error.error}: ${error.error_detail ?? ""}`));
     http.on("request", idp.callback());
   };
