@@ -20,6 +20,9 @@ use crate::http::problem::Problem;
 use crate::server::{Caller, Shared};
 use crate::sight;
 
+/// The most users of Slack that the page shows.
+const MOST_LINKS: usize = 500;
+
 #[derive(Default, Deserialize)]
 pub(super) struct Wanted {
     did: Option<String>,
@@ -46,16 +49,26 @@ struct PoolRow {
     escalates: Option<String>,
 }
 
+/// A user of Slack, and as whom it decides.
+struct Linked {
+    user: Line,
+    /// As a control holds it.
+    plain: String,
+    actor: Line,
+    by: Line,
+}
+
 #[derive(Template)]
 #[template(path = "people.html")]
 struct People {
     rows: Vec<Person>,
     pools: Vec<PoolRow>,
+    linked: Vec<Linked>,
     is_admin: bool,
     changed: bool,
     problem: Option<Line>,
     /// What was typed, where it comes back.
-    typed: [String; 4],
+    typed: [String; 6],
 }
 
 /// Who exists, and who may approve what.
@@ -103,6 +116,13 @@ async fn draw(
             .escalate_after
             .map(|it| humantime::format_duration(it).to_string()),
     });
+    let (links, _) = shared.links().list(None, None, MOST_LINKS).await?;
+    let linked = links.into_iter().map(|it| Linked {
+        user: Line::of(&it.user),
+        plain: it.user.to_string(),
+        actor: Line::of(&it.actor),
+        by: Line::of(&it.kept.made_by),
+    });
     let status = wrong.as_ref().map_or(StatusCode::OK, |(it, _)| it.status());
     let again = |name: &str| {
         let posted = wrong.as_ref().and_then(|(_, posted)| posted.get(name));
@@ -111,9 +131,10 @@ async fn draw(
     let body = People {
         rows: rows.collect(),
         pools: pools.collect(),
+        linked: linked.collect(),
         is_admin,
         changed,
-        typed: ["id", "kind", "roles", "owner"].map(again),
+        typed: ["id", "kind", "roles", "owner", "user", "actor"].map(again),
         problem: wrong.as_ref().map(|(it, _)| Line::of(sentence(it.detail()))),
     };
     let frame = Frame {
@@ -148,9 +169,31 @@ pub(super) async fn change(
     if !sight::sees_log(&caller.actor) {
         return Err(Problem::forbidden("actors are for admins to change").into());
     }
-    match changed(&shared, &caller, &posted).await {
+    let changed = if posted.contains_key("user") {
+        linked(&shared, &caller, &posted).await
+    } else {
+        changed(&shared, &caller, &posted).await
+    };
+    match changed {
         Ok(()) => Ok(see("/people?did=change")),
         Err(problem) => draw(&shared, &caller, false, Some((problem, posted))).await,
+    }
+}
+
+/// Links a user of Slack, or unlinks it.
+async fn linked(shared: &Shared, caller: &Caller, posted: &Posted) -> Result<(), Problem> {
+    let given = |name: &str| posted.get(name).map(|it| it.trim()).unwrap_or_default();
+    let user = given("user").parse().map_err(Problem::invalid)?;
+    let links = shared.links();
+    let answer = if posted.contains_key("unlink") {
+        links.unlink(&caller.identity, &user).await?
+    } else {
+        let actor = ActorId::new(given("actor")).map_err(|error| Problem::invalid(error.to_string()))?;
+        links.link(&caller.identity, &user, &actor).await?
+    };
+    match answer {
+        Answer::Accepted | Answer::Repeated => Ok(()),
+        Answer::Refused(refusal) => Err(refusal.into()),
     }
 }
 

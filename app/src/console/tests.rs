@@ -465,3 +465,43 @@ async fn broken_requests_are_answered_and_change_nothing() {
     }
     assert_eq!(world.phase(call).await, "approve");
 }
+
+#[tokio::test]
+async fn an_admin_says_who_is_who_in_slack() {
+    let world = World::new().await;
+    let (ada, olivia, mallory) = (
+        world.cookie("ada").await,
+        world.cookie("olivia").await,
+        world.cookie("mallory").await,
+    );
+    let said = "user=T0123%2FU0999&actor=bob";
+    assert_eq!(
+        world.post("/people", &mallory, said).await.0,
+        StatusCode::FORBIDDEN
+    );
+    assert_eq!(
+        world.post("/people", &olivia, said).await.0,
+        StatusCode::FORBIDDEN
+    );
+    assert!(!world.get("/people", &ada).await.2.contains("T0123/U0999"));
+    assert_eq!(world.post("/people", &ada, said).await.0, StatusCode::SEE_OTHER);
+    let (_, _, page) = world.get("/people", &olivia).await;
+    assert!(page.contains("T0123/U0999") && !page.contains("unlink"), "{page}");
+    // To another person only after it is nobody's; what was typed stays.
+    let other = "user=T0123%2FU0999&actor=mallory";
+    let (status, _, page) = world.post("/people", &ada, other).await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(
+        page.contains("unlink it first") && page.contains(r#"value="mallory""#),
+        "{page}"
+    );
+    for wrong in ["user=U0999&actor=bob", "user=T0123%2FU0789&actor="] {
+        assert_eq!(
+            world.post("/people", &ada, wrong).await.0,
+            StatusCode::UNPROCESSABLE_ENTITY
+        );
+    }
+    let gone = world.post("/people", &ada, "user=T0123%2FU0999&unlink=1").await;
+    assert_eq!(gone.0, StatusCode::SEE_OTHER);
+    assert!(!world.get("/people", &ada).await.2.contains("T0123/U0999"));
+}

@@ -45,7 +45,7 @@ impl Card<'_> {
     /// Whether somebody who has read the card has read everything that they say yes to.
     pub(super) fn shows_all(&self) -> bool {
         let why = self.asked().is_none_or(|it| units(&self.why(&it)) <= WHY);
-        self.arguments().is_whole() && why && !self.is_stale
+        self.arguments().is_whole() && why
     }
 
     /// The blocks, the words for notifications, and what the message is found by.
@@ -156,7 +156,7 @@ impl Card<'_> {
             RequirementKind::UserInput => press(Button::Fill, "Fill in…", Some("primary")),
             RequirementKind::External | RequirementKind::InDoubt => return vec![page],
         };
-        if self.shows_all() {
+        if self.shows_all() && !self.is_stale {
             vec![yes, reject, page]
         } else {
             vec![reject, page]

@@ -13,7 +13,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Json, Router};
 use countersign::store::Commit;
-use countersign::{ActorId, Answer, Decision, Error, RequirementId, Verdict};
+use countersign::{ActorId, Answer, Decision, Error, Identity, RequirementId, Verdict};
 
 use super::Slack;
 use super::modal;
@@ -77,16 +77,17 @@ async fn interact(State(shared): State<Shared>, request: Request) -> Result<Resp
                 Foreign::Workspace => ("other_workspace", "this is of another workspace"),
                 Foreign::App => ("other_app", "this is of another app"),
             };
-            put_on_record(&shared, &payload, code).await?;
+            put_on_record(&shared, &payload, None, code).await?;
             return Err(Problem::new(StatusCode::FORBIDDEN, code, detail));
         }
     };
     let Some(link) = Links(engine).get(&user).await? else {
-        put_on_record(&shared, &payload, "unlinked").await?;
+        put_on_record(&shared, &payload, None, "unlinked").await?;
         return Ok(slack.turn_away(&user, &payload));
     };
     let taken = Taken {
         shared: &shared,
+        payload: &payload,
         slack,
         user,
         link,
@@ -96,20 +97,21 @@ async fn interact(State(shared): State<Shared>, request: Request) -> Result<Resp
             button,
             requirement,
             card,
-        } => {
-            taken
-                .pressed(*button, *requirement, card.as_ref(), &payload.trigger)
-                .await
-        }
+        } => taken.pressed(*button, *requirement, card.as_ref()).await,
         Did::Submitted { form, about, values } => taken.submitted(*form, about, values).await,
         Did::Nothing => Ok(StatusCode::OK.into_response()),
     }
 }
 
-async fn put_on_record(shared: &Shared, payload: &Payload, why: &str) -> Result<(), Error> {
+async fn put_on_record(
+    shared: &Shared,
+    payload: &Payload,
+    by: Option<&Identity>,
+    why: &str,
+) -> Result<(), Error> {
     let engine = shared.engine();
     let commit = Commit {
-        records: vec![seen::refused(payload, why)],
+        records: vec![seen::refused(payload, by, why)],
         ..Commit::new(engine.tenant().clone(), engine.now())
     };
     engine.store().commit(commit).await?;
@@ -164,6 +166,7 @@ impl Slack {
 /// Something that a linked person did.
 struct Taken<'a> {
     shared: &'a Shared,
+    payload: &'a Payload,
     slack: Arc<Slack>,
     user: User,
     link: Link,
@@ -175,19 +178,20 @@ impl Taken<'_> {
         button: Button,
         id: RequirementId,
         card: Option<&payload::Card>,
-        trigger: &str,
     ) -> Result<Response, Problem> {
         let verdict = match button {
             Button::Approve => Verdict::Approve,
             Button::Confirm => Verdict::Confirm,
             Button::Reject | Button::Fill => {
-                self.asked(button, id, card, trigger).await?;
+                self.asked(button, id, card).await?;
                 return Ok(StatusCode::OK.into_response());
             }
         };
         let told = if self.is_shown(id).await? {
             self.decided(Decision::new(id, verdict)).await?
         } else {
+            let by = self.link.identity();
+            put_on_record(self.shared, self.payload, Some(&by), "not_shown").await?;
             Err("a part of the arguments is not shown here; read it in the console".to_owned())
         };
         if let (Err(why), Some(card)) = (&told, card) {
@@ -215,7 +219,6 @@ impl Taken<'_> {
         button: Button,
         id: RequirementId,
         card: Option<&payload::Card>,
-        trigger: &str,
     ) -> Result<(), Problem> {
         let view = match self.view(button, id, card).await? {
             Ok(view) => view,
@@ -230,7 +233,7 @@ impl Taken<'_> {
         };
         let (slack, trigger, card, user) = (
             self.slack.clone(),
-            trigger.to_owned(),
+            self.payload.trigger.clone(),
             card.cloned(),
             self.user.clone(),
         );

@@ -4,7 +4,7 @@
 
 use countersign::core::audit::{Draft, Fields};
 use countersign::store::{Commit, Committed, EdgeRow, EdgeWrite};
-use countersign::{Engine, Error};
+use countersign::{Engine, Error, Identity};
 use serde_json::json;
 
 use super::payload::Payload;
@@ -45,16 +45,19 @@ pub(super) async fn take(engine: &Engine, signed: &Signed, payload: &Payload) ->
             state: AGAIN.to_owned(),
             ..found
         })];
-        commit.records = vec![refused(payload, "replayed")];
+        commit.records = vec![refused(payload, None, "replayed")];
         // Somebody else may have put it on record meanwhile.
         engine.store().commit(commit).await?;
     }
     Ok(false)
 }
 
-/// That a decision which came by Slack was refused before anybody knew an actor behind it.
-pub(super) fn refused(payload: &Payload, why: &str) -> Draft {
+/// That a decision which came by Slack was refused before it came to the desk; by whom, where that is known.
+pub(super) fn refused(payload: &Payload, by: Option<&Identity>, why: &str) -> Draft {
     let mut fields = Fields::default();
+    if let Some(by) = by {
+        fields.insert("actor", json!({"id": by.id(), "auth": by.auth()}));
+    }
     fields.insert("kind", "decision.refused".into());
     fields.insert("refusal", why.into());
     fields.insert("slack", json!(payload.said_by()));

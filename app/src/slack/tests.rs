@@ -2,6 +2,7 @@
 
 mod channel;
 #[path = "../../tests/slack/fake.rs"]
+#[allow(dead_code, reason = "other tests use the rest of it")]
 mod fake;
 mod refused;
 mod story;

@@ -1,6 +1,9 @@
 //! The HTTP API from the outside: a real server in a process of its own, a real store, plain sockets.
 
 mod attacks;
+#[path = "../slack/fake.rs"]
+#[allow(dead_code, reason = "other tests use the rest of it")]
+mod fake;
 mod house;
 mod matrix;
 mod notices;
@@ -10,6 +13,7 @@ mod roles;
 mod served;
 mod sites;
 mod sizes;
+mod slack;
 mod slow;
 mod streams;
 mod things;

@@ -31,6 +31,8 @@ pub(crate) enum Failure {
     Busy(u32),
     /// It does what it is asked, and the answer is lost.
     Forgets,
+    /// It does what it is asked, and never answers.
+    Hangs,
 }
 
 /// A message as it stands.
@@ -159,6 +161,10 @@ async fn answer(
                 done(kept, &method, &body);
                 StatusCode::BAD_GATEWAY.into_response()
             }
+            Some((_, Failure::Hangs)) => {
+                done(kept, &method, &body);
+                StatusCode::IM_A_TEAPOT.into_response()
+            }
             None if !known => json!({"ok": false, "error": "invalid_auth"})
                 .to_string()
                 .into_response(),
@@ -166,6 +172,9 @@ async fn answer(
         }
     });
     fake.changed.send_replace(());
+    if answer.status() == StatusCode::IM_A_TEAPOT {
+        std::future::pending::<()>().await;
+    }
     answer
 }
 

@@ -198,6 +198,11 @@ async fn nobody_says_yes_to_what_is_not_shown() {
     assert_eq!(world.phase(call).await, "approve");
     let told = world.fake.asked("chat.postEphemeral", 1).await;
     assert!(words(&told).contains("not shown here"), "{told}");
+    let last = world.log(world.size().await - 1).await.remove(0);
+    assert_eq!(
+        (&last["refusal"], &last["actor"]["id"]),
+        (&json!("not_shown"), &json!("bob"))
+    );
 }
 
 #[tokio::test]
