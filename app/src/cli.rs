@@ -2,6 +2,8 @@
 
 mod actors;
 #[cfg(feature = "http")]
+mod oidc;
+#[cfg(feature = "http")]
 mod outbox;
 #[cfg(feature = "http")]
 mod slack;
@@ -17,6 +19,8 @@ use countersign::schema::Dialect;
 use countersign::{ActorId, CallId, GrantId, RequirementId, RunId};
 
 pub(crate) use actors::{ActorKind, Actors, ActorsArgs};
+#[cfg(feature = "http")]
+pub(crate) use oidc::Oidc;
 #[cfg(feature = "http")]
 pub(crate) use outbox::Outbox;
 #[cfg(feature = "http")]
@@ -92,6 +96,10 @@ pub(crate) enum Command {
     #[cfg(feature = "http")]
     #[command(subcommand)]
     Key(Key),
+    /// Say which subjects of an identity provider stand for whom
+    #[cfg(feature = "http")]
+    #[command(subcommand)]
+    Oidc(Oidc),
     /// List notices to people elsewhere, and send again what was given up
     #[cfg(feature = "http")]
     #[command(subcommand)]

@@ -56,6 +56,8 @@ mod local;
 #[cfg(feature = "http")]
 mod notices;
 #[cfg(feature = "http")]
+mod oidc;
+#[cfg(feature = "http")]
 mod outbox;
 #[cfg(feature = "http")]
 mod outside;

@@ -1,5 +1,7 @@
 //! `outbox`: what is on its way to people elsewhere, and sending again what was given up.
 
+use std::fmt::Write as _;
+
 use countersign::Code;
 use countersign::core::actor::Kind;
 use serde_json::{Value, json};
@@ -61,7 +63,7 @@ async fn list(session: &Session, state: State, after: Option<&str>, limit: usize
     };
     if let Some(next) = &next {
         let more = format!("outbox list --state {} --after {next}", state.name());
-        words.push_str(&format!("\nMore: {}\n", session.command(&more)));
+        let _ = writeln!(words, "\nMore: {}", session.command(&more));
     }
     let items: Vec<Value> = found.iter().map(|it| it.json(state)).collect();
     Ok(Reply::done(json!({"items": items, "next": next}), words))

@@ -94,7 +94,6 @@ impl Letter<'_> {
             )
         };
         match self.delivery.kept.notice {
-            NoticeKind::Asked => what(),
             NoticeKind::Warned => format!("Three quarters of the time are over.\n\n{}", what()),
             NoticeKind::Escalated => format!(
                 "Nobody has answered so far, so others are told as well.\n\n{}",
@@ -102,7 +101,7 @@ impl Letter<'_> {
             ),
             NoticeKind::Decided => format!("It is decided.\n\n{}", what()),
             NoticeKind::Expired => format!("Its time is over.\n\n{}", what()),
-            NoticeKind::Closed => what(),
+            NoticeKind::Asked | NoticeKind::Closed => what(),
         }
     }
 

@@ -148,7 +148,6 @@ impl Server {
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "it is mapped over")]
 fn later(error: Error) -> Fault {
     Fault::later(error)
 }

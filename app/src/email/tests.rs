@@ -193,7 +193,7 @@ impl World {
         let by = Identity::asserted(by).unwrap();
         match self.engine.call(tool, arguments).by(&by).await.unwrap() {
             Called::Waiting(waiting) => waiting.call_id(),
-            _ => panic!("it waits"),
+            Called::Done(_) => panic!("it waits"),
         }
     }
 

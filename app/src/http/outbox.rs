@@ -20,6 +20,10 @@ use crate::server::{Caller, Shared};
 
 /// A notice to one place.
 #[derive(Debug, Serialize, ToSchema)]
+#[expect(
+    clippy::struct_field_names,
+    reason = "it is called so in the API and in web hooks"
+)]
 pub(super) struct Notice {
     /// The same in every attempt: `webhook-id`, `Message-ID`.
     id: String,
