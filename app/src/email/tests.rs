@@ -15,6 +15,7 @@ use tokio::sync::watch;
 use super::Emails;
 use super::server::{Security, Server};
 use crate::config::{Config, Notify, USUAL};
+use crate::outbox::look::{self, Again};
 use crate::outbox::{Channels, DEAD, DUE, Outbox, SENT};
 
 /// Raise a bridge.
@@ -423,7 +424,7 @@ async fn a_server_that_is_busy_gets_it_later_with_the_same_id_once() {
 }
 
 #[tokio::test]
-async fn a_recipient_whom_the_server_does_not_know_is_given_up() {
+async fn a_recipient_whom_the_server_does_not_know_is_given_up_until_somebody_sends_again() {
     let world = World::new().await;
     *world.post.mood.lock().unwrap() = Mood::Unknown;
     world
@@ -438,6 +439,18 @@ async fn a_recipient_whom_the_server_does_not_know_is_given_up() {
         .unwrap()
         .remove(0);
     assert!(dead.state.contains("no such person"), "{}", dead.state);
+    // Sent again once the server knows that person: the same mail, by its id.
+    *world.post.mood.lock().unwrap() = Mood::Fine;
+    let olivia = Identity::asserted("olivia").unwrap();
+    let again = look::again(&world.engine, &dead.id, &olivia).await.unwrap();
+    assert!(matches!(again, Again::Due(_)), "{again:?}");
+    for _ in 0..2 {
+        world.look().await;
+    }
+    let mails = world.post.mails();
+    assert_eq!((mails.len(), world.kept().await), (1, [0, 1, 0]));
+    let id = header(&mails[0], "Message-ID").unwrap();
+    assert_eq!(id, format!("<{}@ops.example>", dead.id));
 }
 
 #[tokio::test]
