@@ -12,7 +12,9 @@ async fn settled(world: &World, by: &str, service: &str, verb: &str, reason: &st
     for (who, verb, reason) in [(by, "confirm", ""), ("bob", verb, reason)] {
         let (asked, cookie) = (world.asked(call).await, world.cookie(who).await);
         let place = format!("/requests/{asked}/{verb}");
-        let (status, _, page) = world.post(&place, &cookie, &format!("all=1&reason={reason}")).await;
+        let (status, _, page) = world
+            .post(&place, &cookie, &format!("all=1&reason={reason}"))
+            .await;
         assert_eq!(status, StatusCode::SEE_OTHER, "{page}");
     }
     call
