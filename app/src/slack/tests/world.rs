@@ -49,6 +49,18 @@ fn file_it(summary: String, severity: Severity, hours: u8, urgent: bool, note: O
     format!("{summary} {severity} {hours} {urgent} {note:?}")
 }
 
+/// Book a room. All of it is shown to the person, as the model has it.
+#[tool(requires_user_input)]
+fn book_room(room: String, seats: u8, hot: Option<bool>) -> String {
+    format!("{room} {seats} {hot:?}")
+}
+
+/// Invite people.
+#[tool(requires_user_input(people))]
+fn invite(to: String, people: Vec<String>) -> String {
+    format!("{to} {people:?}")
+}
+
 /// Open a safe.
 #[tool(requires_user_input(code))]
 fn open_safe(room: String, #[arg(secret)] code: String) -> String {
@@ -89,7 +101,7 @@ impl World {
         let clock = TestClock::new();
         let engine = Engine::builder()
             .store(Sqlite::open(data.path().join("countersign.db")).unwrap())
-            .registry(Registry::of::<(pay_out, file_it, open_safe)>().unwrap())
+            .registry(Registry::of::<(pay_out, file_it, book_room, invite, open_safe)>().unwrap())
             .policy(Policy::parse(policy).unwrap())
             .worker(false)
             .clock(clock.clone())
