@@ -154,6 +154,26 @@ fn a_card_is_written_once_although_the_server_is_killed_meanwhile() {
 }
 
 #[test]
+fn a_link_that_was_written_past_the_log_shows_in_the_log() {
+    let world = World::new();
+    let served = world.serve();
+    let (_, asked) = served.propose("alice", "unlock", &json!({"door": "north"}));
+    let kept = json!({"v": 1, "made_at": "2026-01-01T00:00:00.000Z", "made_by": "adam"}).to_string();
+    let insert = "INSERT INTO edge (tenant, kind, id, owner, version, state) \
+        SELECT tenant, 'slack.user', 'T0123/U0EVE', 'bob', 0, ?1 FROM edge WHERE kind = 'api_key' LIMIT 1";
+    assert_eq!(world.house.sql().execute(insert, [&kept]).unwrap(), 1);
+    world.until_a_card_says("door: north");
+    assert_eq!(press(&served, "U0EVE", "approve", &asked, &[]).status, 200);
+    world.until_a_card_says("unlock: returned");
+    served.terminate();
+    assert_eq!(served.ended().0, 0);
+    let (code, report) = run(world.house.data(), &["audit", "verify"]);
+    assert_eq!(code, 1, "{report}");
+    let found = "`T0123/U0EVE` was never linked to `bob`";
+    assert!(report.to_string().contains(found), "{report}");
+}
+
+#[test]
 fn nobody_but_slack_gets_in() {
     let world = World::new();
     let served = world.serve();
