@@ -30,6 +30,7 @@ pub(crate) async fn answer(session: &Session, args: ActorsArgs) -> Result<Reply,
                 },
                 roles: roles.into_iter().collect(),
                 owner,
+                lent: None,
             };
             change(session, &actor, Some(entry), &by).await
         }
@@ -55,6 +56,7 @@ pub(crate) fn actor_json(actor: &KnownActor) -> Value {
         "actor": actor.id,
         "kind": actor.kind,
         "roles": actor.roles,
+        "lent": actor.lent,
         "owner": actor.owner,
         "pools": actor.pools,
         "seeded": actor.seeded,

@@ -2,6 +2,8 @@
 
 mod actors;
 #[cfg(feature = "http")]
+mod oidc;
+#[cfg(feature = "http")]
 mod slack;
 
 use std::path::PathBuf;
@@ -15,6 +17,8 @@ use countersign::schema::Dialect;
 use countersign::{ActorId, CallId, GrantId, RequirementId, RunId};
 
 pub(crate) use actors::{ActorKind, Actors, ActorsArgs};
+#[cfg(feature = "http")]
+pub(crate) use oidc::Oidc;
 #[cfg(feature = "http")]
 pub(crate) use slack::Slack;
 
@@ -88,6 +92,10 @@ pub(crate) enum Command {
     #[cfg(feature = "http")]
     #[command(subcommand)]
     Key(Key),
+    /// Say which subjects of an identity provider stand for whom
+    #[cfg(feature = "http")]
+    #[command(subcommand)]
+    Oidc(Oidc),
     /// Say which user of Slack decides as whom
     #[cfg(feature = "http")]
     #[command(subcommand)]

@@ -1,7 +1,7 @@
 //! The console: pages on which people see what waits, decide it, and look at what happened.
 //!
-//! Every page is made here and works without a script; with one, open pages renew what changes. Nothing is done by a
-//! GET. The pages use the engine directly, and the modules that the API and the command line use; what somebody may not
+//! Every page is made here and works without a script; with one, open pages renew what changes. Nothing is decided by
+//! a GET; one opens a session, for who comes back from the identity provider. The pages use the engine directly, and the modules that the API and the command line use; what somebody may not
 //! see does not exist for them.
 //!
 //! What a newcomer would get wrong: a page must not show a string that is no [`visible`] one. Templates escape markup;
@@ -23,6 +23,7 @@ mod question;
 mod runs;
 mod settings;
 mod sign_in;
+mod single;
 #[cfg(test)]
 mod tests;
 mod tools;
@@ -72,6 +73,8 @@ pub(crate) fn router() -> Router<Shared> {
         .route("/runs/{id}", get(runs::run))
         .route("/runs/{id}/cancel", post(runs::cancel))
         .route("/sign-in", get(sign_in::ask).post(sign_in::sign_in))
+        .route("/sign-in/oidc", get(single::begin))
+        .route("/sign-in/oidc/callback", get(single::end))
         .route("/sign-in/{token}", get(sign_in::opened))
         .route("/sign-out", post(sign_in::sign_out))
         .route("/tools", get(tools::tools))

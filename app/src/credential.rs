@@ -29,6 +29,8 @@ pub(crate) enum Kind {
     Session,
     /// Opens one session.
     SignIn,
+    /// Of an identity provider; nothing of it is kept.
+    Token,
 }
 
 impl Kind {
@@ -38,6 +40,7 @@ impl Kind {
             Self::ApiKey => crate::local::API_KEY,
             Self::Session => "session",
             Self::SignIn => "sign_in",
+            Self::Token => "token",
         }
     }
 
@@ -47,6 +50,7 @@ impl Kind {
             Self::ApiKey => "ck",
             Self::Session => "cs",
             Self::SignIn => "cl",
+            Self::Token => "",
         }
     }
 
@@ -58,8 +62,8 @@ impl Kind {
 
     const fn recorded(self, begins: bool) -> &'static str {
         match (self, begins) {
-            (Self::ApiKey | Self::SignIn, true) => "credential.created",
-            (Self::ApiKey | Self::SignIn, false) => "credential.revoked",
+            (Self::ApiKey | Self::SignIn | Self::Token, true) => "credential.created",
+            (Self::ApiKey | Self::SignIn | Self::Token, false) => "credential.revoked",
             (Self::Session, true) => "session.opened",
             (Self::Session, false) => "session.closed",
         }
@@ -221,13 +225,43 @@ impl Credentials<'_> {
             label: None,
             lasts,
         };
-        let (session, secret) = self.made(new, &by);
+        self.opened(new, &by, link.deleted()).await
+    }
+
+    /// Opens a session for a person who has shown who they are, and writes this in the same commit. None if it is no
+    /// person, or this is written already.
+    pub(crate) async fn open(
+        self,
+        by: &Identity,
+        lasts: Duration,
+        beside: EdgeWrite,
+    ) -> Result<Option<(Credential, Secret)>, Error> {
+        if !self.0.actor(by).await?.is_person() {
+            return Ok(None);
+        }
+        let new = New {
+            kind: Kind::Session,
+            actor: by.id().clone(),
+            roles: None,
+            label: None,
+            lasts,
+        };
+        self.opened(new, by, beside).await
+    }
+
+    async fn opened(
+        self,
+        new: New,
+        by: &Identity,
+        beside: EdgeWrite,
+    ) -> Result<Option<(Credential, Secret)>, Error> {
+        let (session, secret) = self.made(new, by);
         let mut commit = self.commit();
-        commit.edges = vec![link.deleted(), session.written()];
-        commit.records = vec![session.record(true, &by)];
+        commit.edges = vec![beside, session.written()];
+        commit.records = vec![session.record(true, by)];
         match self.0.store().commit(commit).await? {
             Committed::Done { .. } => Ok(Some((session, secret))),
-            // Somebody else was faster with this link.
+            // Somebody else was faster.
             Committed::Conflict | Committed::Full => Ok(None),
         }
     }
@@ -274,6 +308,32 @@ impl Credentials<'_> {
 }
 
 impl Credential {
+    /// What a token of an identity provider is beside the others: the link that it is known by, until it expires.
+    pub(crate) fn of_token(
+        auth: String,
+        link: String,
+        actor: ActorId,
+        made_at: Timestamp,
+        expires_at: Timestamp,
+    ) -> Self {
+        Self {
+            id: link,
+            kind: Kind::Token,
+            kept: Kept {
+                v: 1,
+                hash: hash(""),
+                roles: None,
+                label: None,
+                made_at,
+                made_by: actor.clone(),
+                auth,
+            },
+            actor,
+            expires_at,
+            version: 0,
+        }
+    }
+
     fn read(kind: Kind, row: EdgeRow) -> Option<Self> {
         // One that cannot be read proves nothing.
         let kept: Kept = serde_json::from_str(&row.state)
@@ -339,6 +399,7 @@ impl Credential {
     pub(crate) fn identity(&self, edge: &str) -> Identity {
         let how = match self.kind {
             Kind::ApiKey => format!("api-key {} {edge}", self.id),
+            Kind::Token => format!("{} {edge}", self.kept.auth),
             Kind::Session | Kind::SignIn => format!("session {} ({}) {edge}", self.id, self.kept.auth),
         };
         let identity = Identity::authenticated(self.actor.clone(), how);

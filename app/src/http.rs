@@ -17,8 +17,9 @@ pub(crate) mod problem;
 mod requirements;
 mod runs;
 mod slack;
+mod subjects;
 mod tools;
-mod unique;
+pub(crate) mod unique;
 pub(crate) mod wire;
 
 use std::sync::LazyLock;
@@ -80,6 +81,8 @@ fn described() -> OpenApiRouter<Shared> {
         .routes(routes!(keys::revoke))
         .routes(routes!(actors::list))
         .routes(routes!(actors::set, actors::remove))
+        .routes(routes!(subjects::list, subjects::link))
+        .routes(routes!(subjects::unlink))
         .routes(routes!(slack::list, slack::link, slack::unlink))
         .routes(routes!(external::report))
         .routes(routes!(events::events));
@@ -95,7 +98,9 @@ pub(crate) fn openapi() -> Value {
     let components = document.components.get_or_insert_with(Components::new);
     let key = HttpBuilder::new()
         .scheme(HttpAuthScheme::Bearer)
-        .description(Some("An API key, `ck_…`"));
+        .description(Some(
+            "An API key, `ck_…`; or an access token (a JWT) of the identity provider that is configured",
+        ));
     components.add_security_scheme("key", SecurityScheme::Http(key.build()));
     let cookie = ApiKeyValue::with_description(crate::server::COOKIE, "A console session");
     components.add_security_scheme("session", SecurityScheme::ApiKey(ApiKey::Cookie(cookie)));

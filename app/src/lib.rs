@@ -52,6 +52,8 @@ mod keys;
 mod lists;
 mod local;
 #[cfg(feature = "http")]
+mod oidc;
+#[cfg(feature = "http")]
 mod outbox;
 #[cfg(feature = "http")]
 mod outside;

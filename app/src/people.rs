@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use countersign::policy::{ActorEntry, Pool};
-use countersign::{ActorId, Policy, PoolName, Requirement, RequirementKind};
+use countersign::{ActorId, Policy, PoolName, Requirement, RequirementKind, Timestamp};
 
 use crate::failure::Failure;
 use crate::session::Session;
@@ -13,6 +13,8 @@ use crate::session::Session;
 pub(crate) struct People {
     actors: BTreeMap<ActorId, ActorEntry>,
     pools: BTreeMap<PoolName, Pool>,
+    /// When they were looked up: roles that are lent end.
+    at: Timestamp,
 }
 
 impl People {
@@ -31,6 +33,7 @@ impl People {
         Ok(Self {
             actors,
             pools: policy.pools().clone(),
+            at: engine.now(),
         })
     }
 
@@ -54,7 +57,7 @@ impl People {
     /// The pools that somebody belongs to.
     pub(crate) fn pools_of(&self, id: &ActorId) -> Vec<String> {
         let entry = self.actors.get(id);
-        let of = |pool: &Pool| entry.is_some_and(|it| pool.has(id, it));
+        let of = |pool: &Pool| entry.is_some_and(|it| pool.has(id, it, self.at));
         self.pools
             .iter()
             .filter(|(_, pool)| of(pool))
@@ -65,7 +68,7 @@ impl People {
     /// Who could decide a requirement, without those who already have or may not.
     pub(crate) fn asked(&self, requirement: &Requirement, without: &BTreeSet<ActorId>) -> Vec<String> {
         let with_role = |role: &str| {
-            let has = |it: &ActorEntry| it.roles.iter().any(|it| it.as_str() == role);
+            let has = |it: &ActorEntry| it.roles_at(self.at).iter().any(|it| it.as_str() == role);
             self.actors
                 .iter()
                 .filter(|(_, it)| has(it))
@@ -81,7 +84,10 @@ impl People {
                     return Vec::new();
                 };
                 let free = |id: &ActorId| *id != requirement.requester && !without.contains(id);
-                let members = self.actors.iter().filter(|(id, it)| pool.has(id, it) && free(id));
+                let members = self
+                    .actors
+                    .iter()
+                    .filter(|(id, it)| pool.has(id, it, self.at) && free(id));
                 members.map(|(id, _)| id.to_string()).collect()
             }
             RequirementKind::External => with_role(countersign::core::actor::REPORTER),

@@ -182,6 +182,7 @@ impl Record {
                 self.shown("refusal")
             ),
             "actor.changed" => self.changed(),
+            "actor.lent" => self.lent(),
             "actor.refused" => format!(
                 "tried to {} the actor {}: refused, {}",
                 self.shown("event"),
@@ -237,6 +238,23 @@ impl Record {
         }
     }
 
+    /// Which roles an identity provider said somebody has.
+    fn lent(&self) -> String {
+        let after = &self.entry["after"]["lent"];
+        let roles = after["roles"].as_array().into_iter().flatten();
+        let roles: Vec<String> = roles.filter_map(|it| Some(it.as_str()?.to_owned())).collect();
+        let roles = match text::listed(&roles, "and") {
+            none if none.is_empty() => "no role".to_owned(),
+            some => some,
+        };
+        let until = text::moment(after["until"].as_str().unwrap_or_default());
+        let made = match self.entry.get("before") {
+            Some(_) => "showed who they are",
+            None => "showed who they are for the first time",
+        };
+        text::shown(&format!("{made}: {roles} until {until}")).into_owned()
+    }
+
     /// Which credential, and whose.
     fn credential(&self) -> String {
         let credential = &self.entry["credential"];
@@ -244,6 +262,7 @@ impl Record {
         let what = match of("kind").as_str() {
             "sign_in" => "a sign-in link".to_owned(),
             "api_key" => format!("the API key {}", of("id")),
+            "subject" => format!("a link to a subject of {}", of("issuer")),
             other => other.to_owned(),
         };
         format!("{what} of {}", of("actor"))

@@ -20,13 +20,14 @@ use countersign_agent::Agent;
 use tokio::sync::watch;
 
 use crate::credential::Credentials;
+use crate::oidc::Oidc;
 use crate::session::Session;
 use crate::slack::Slack;
 use crate::slack::people::Links;
 use crate::webhook::Reports;
 
 pub(crate) use caller::Caller;
-pub(crate) use caller::set_cookie;
+pub(crate) use caller::{cookie, set_cookie};
 pub(crate) use feed::{Feed, Happened};
 pub(crate) use limits::{Limits, Open, PER_SECOND};
 pub(crate) use listen::Place;
@@ -53,6 +54,7 @@ struct Inner {
     feed: Feed,
     limits: Limits,
     metrics: Metrics,
+    oidc: Option<Oidc>,
     reports: Reports,
     stopping: watch::Receiver<bool>,
     slack: Option<Arc<Slack>>,
@@ -64,6 +66,7 @@ impl Shared {
         limits: Limits,
         reports: Reports,
         slack: Option<Arc<Slack>>,
+        oidc: Option<Oidc>,
         stopping: watch::Receiver<bool>,
     ) -> Self {
         let feed = Feed::new();
@@ -72,6 +75,7 @@ impl Shared {
             feed,
             limits,
             metrics: Metrics::new(),
+            oidc,
             reports,
             stopping,
             slack,
@@ -114,6 +118,11 @@ impl Shared {
 
     pub(crate) fn metrics(&self) -> &Metrics {
         &self.0.metrics
+    }
+
+    /// The identity provider that is configured.
+    pub(crate) fn oidc(&self) -> Option<&Oidc> {
+        self.0.oidc.as_ref()
     }
 
     /// Who may report results.

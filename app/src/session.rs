@@ -8,11 +8,11 @@ use countersign_agent::Agent;
 
 use crate::cli::{Command, Subject};
 use crate::failure::Failure;
-#[cfg(feature = "http")]
-use crate::keys;
 use crate::people::People;
 use crate::reply::Reply;
 use crate::{actors, audit, call, chat, decide, explain, grants, lists, runs, show, tools, traces};
+#[cfg(feature = "http")]
+use crate::{keys, oidc};
 
 /// How often a call that another process runs is looked at.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
@@ -108,6 +108,8 @@ impl Session {
             Command::Audit(args) => audit::answer(self, args).await,
             #[cfg(feature = "http")]
             Command::Key(args) => keys::answer(self, args).await,
+            #[cfg(feature = "http")]
+            Command::Oidc(args) => oidc::answer(self, args).await,
             #[cfg(feature = "http")]
             Command::SignIn(args) => keys::sign_in(self, args).await,
             #[cfg(feature = "http")]

@@ -62,8 +62,8 @@ async fn an_admin_changes_who_is_known() {
     assert_eq!(
         answer(&dir, 0, "actors")["items"].as_array().unwrap()[2..],
         [
-            json!({"actor": "bot", "kind": "agent", "roles": [], "owner": "zoe", "pools": [], "seeded": false}),
-            json!({"actor": "zoe", "kind": "person", "roles": ["finance", "manager"], "owner": null,
+            json!({"actor": "bot", "kind": "agent", "roles": [], "lent": null, "owner": "zoe", "pools": [], "seeded": false}),
+            json!({"actor": "zoe", "kind": "person", "roles": ["finance", "manager"], "lent": null, "owner": null,
                 "pools": ["managers"], "seeded": false}),
         ]
     );

@@ -19,7 +19,7 @@ use crate::directory::{Directory, written};
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::identity::Identity;
-use crate::policy::ActorEntry;
+use crate::policy::{ActorEntry, Lent};
 use crate::store::{Commit, Committed};
 
 /// An actor as everybody may know it.
@@ -51,8 +51,10 @@ pub struct KnownActor {
     pub id: ActorId,
     /// Person, service or agent.
     pub kind: Kind,
-    /// Its roles.
+    /// Its own roles.
     pub roles: BTreeSet<Role>,
+    /// Those that it was lent, also if they are over.
+    pub lent: Option<Lent>,
     /// The person who answers for an agent.
     pub owner: Option<ActorId>,
     /// The pools in which it may approve.
@@ -69,12 +71,14 @@ impl Engine {
     /// If the store fails or what it has cannot be read.
     pub async fn actors(&self) -> Result<Vec<KnownActor>, Error> {
         let directory = self.inner.directory.refreshed(&*self.inner.store).await?;
+        let now = self.now();
         let actors = directory.actors.iter().map(|(id, entry)| KnownActor {
             id: id.clone(),
             kind: entry.kind,
             roles: entry.roles.clone(),
+            lent: entry.lent.clone(),
             owner: entry.owner.clone(),
-            pools: directory.pools_of(|it| it.has(id, entry)),
+            pools: directory.pools_of(|it| it.has(id, entry, now)),
             seeded: directory.policy.actors().contains_key(id),
         });
         Ok(actors.collect())
@@ -87,7 +91,8 @@ impl Engine {
     /// with such an owner; an actor that is to be removed and is not there; and to leave nobody who is an admin.
     /// An actor that is so already is answered [`Repeated`](Answer::Repeated), and nothing is put on record.
     ///
-    /// What is open stays open: votes of a person who loses the role are void at the claim.
+    /// What is open stays open: votes of a person who loses the role are void at the claim. Roles that were lent end:
+    /// whoever changes somebody says all of it.
     ///
     /// ```
     /// # use countersign::prelude::*;
@@ -104,7 +109,7 @@ impl Engine {
     /// #     .start()
     /// #     .await?;
     /// let (ada, zoe) = (Identity::asserted("ada")?, "zoe".parse()?);
-    /// let manager = ActorEntry { kind: Kind::Person, roles: ["manager".parse()?].into(), owner: None };
+    /// let manager = ActorEntry { kind: Kind::Person, roles: ["manager".parse()?].into(), owner: None, lent: None };
     /// let answer = engine.set_actor(&ada, &zoe, Some(manager.clone())).await?;
     /// assert_eq!(answer, Answer::Accepted);
     /// // Zoe is no admin, and ada is the only one.
@@ -128,10 +133,11 @@ impl Engine {
         let inner = &*self.inner;
         loop {
             let directory = inner.directory.refreshed(&*inner.store).await?;
-            let admin = directory.actor(by);
+            let now = inner.clock.now();
+            let admin = directory.actor(by, now);
             let mut commit = Commit {
                 assumed_directory: Some(directory.revision),
-                ..Commit::new(inner.tenant.clone(), inner.clock.now())
+                ..Commit::new(inner.tenant.clone(), now)
             };
             let before = directory.actors.get(id);
             let answer = match may(&admin).and_then(|()| changed(&directory, id, entry.as_ref())) {
@@ -207,6 +213,11 @@ fn changed(
             )
         }));
     }
+    if entry.is_some_and(|it| it.lent.is_some()) {
+        errors.push(format!(
+            "roles are lent to `{id}` when it signs in; nobody sets them"
+        ));
+    }
     if !errors.is_empty() {
         return Err(refused(Code::InvalidInput, errors.join("; ")));
     }
@@ -217,11 +228,11 @@ fn changed(
     Ok(actors)
 }
 
-fn refused(code: Code, message: String) -> Refusal {
+pub(crate) fn refused(code: Code, message: String) -> Refusal {
     Refusal { code, message }
 }
 
-fn said(kind: &'static str, by: &Actor, who: &ActorId) -> Fields {
+pub(crate) fn said(kind: &'static str, by: &Actor, who: &ActorId) -> Fields {
     let auth: String = by.auth.chars().take(256).collect();
     let mut fields = Fields::default();
     fields.insert("kind", kind.into());
@@ -233,15 +244,18 @@ fn said(kind: &'static str, by: &Actor, who: &ActorId) -> Fields {
     fields
 }
 
-fn told(entry: &ActorEntry) -> Value {
+pub(crate) fn told(entry: &ActorEntry) -> Value {
     let mut told = json!({"kind": entry.kind, "roles": entry.roles});
     if let Some(owner) = &entry.owner {
         told["owner"] = owner.as_str().into();
     }
+    if let Some(lent) = &entry.lent {
+        told["lent"] = json!(lent);
+    }
     told
 }
 
-fn draft(fields: Fields) -> Draft {
+pub(crate) fn draft(fields: Fields) -> Draft {
     Draft {
         call: None,
         fields,

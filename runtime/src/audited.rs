@@ -45,7 +45,11 @@ pub(crate) async fn call(entry: &Entry, parts: Parts<'_>) -> Result<Called, Erro
         agent: parts.agent,
         salt: Digest::new(random_bytes()),
     };
-    let actor = inner.directory.refreshed(&*inner.store).await?.actor(by);
+    let actor = inner
+        .directory
+        .refreshed(&*inner.store)
+        .await?
+        .actor(by, inner.clock.now());
     if actor.kind == Kind::Unknown {
         let error = format!("nobody knows an actor `{}`", by.id());
         let salt = Digest::keyed(trail.salt.bytes(), b"error");
@@ -104,7 +108,7 @@ struct Trail<'a> {
 
 impl Trail<'_> {
     fn commit(&self, inner: &crate::engine::Inner, kind: &str, word: &'static str, blob: Blob) -> Commit {
-        let actor = inner.directory.last().actor(self.by);
+        let actor = inner.directory.last().actor(self.by, inner.clock.now());
         let auth: String = actor.auth.chars().take(256).collect();
         let mut fields = Fields::default();
         let mut put = |name: &'static str, value: Value| fields.insert(name, value);

@@ -174,7 +174,7 @@ impl Desk {
         let turned = inner
             .turn(loaded, |_, directory| {
                 Ok(Move::Event(Event::Cancelled {
-                    by: directory.actor(by),
+                    by: directory.actor(by, inner.clock.now()),
                     reason: reason.clone(),
                 }))
             })
@@ -210,7 +210,7 @@ impl Desk {
                     Move::Leave
                 } else {
                     Move::Event(Event::TokenIssued {
-                        by: directory.actor(by),
+                        by: directory.actor(by, inner.clock.now()),
                         token: hash,
                     })
                 })
@@ -277,7 +277,7 @@ impl Desk {
     ) -> Result<(Vec<(Call, Vec<Requirement>)>, Option<CallId>), Error> {
         let inner = &*self.0;
         let directory = inner.directory.refreshed(&*inner.store).await?;
-        let actor = directory.actor(by);
+        let actor = directory.actor(by, inner.clock.now());
         let filter = CallFilter::WaitingFor(agenda::of(&actor));
         let (mut found, mut count) = (Vec::new(), 0);
         let mut after = after;
@@ -384,14 +384,16 @@ impl Inner {
                     if unseen {
                         return Ok(Move::Leave);
                     }
-                    let actor = directory.actor(by);
-                    let event = match event(call, decision, &actor, &descriptor, directory, wish.as_ref()) {
+                    let now = self.clock.now();
+                    let actor = directory.actor(by, now);
+                    let event = event(call, decision, &actor, &descriptor, directory, wish.as_ref(), now);
+                    let event = match event {
                         Ok(event) => event,
                         Err(refusal) => {
                             // Who may not decide at all is told that, and nothing about the values.
                             let may = match decision.verdict {
                                 Verdict::ReportWithToken(..) => Ok(()),
-                                _ => call.may_be_answered(decision.on, &actor, self.clock.now()),
+                                _ => call.may_be_answered(decision.on, &actor, now),
                             };
                             let refusal = may.err().unwrap_or(refusal);
                             return Ok(Move::Step(Box::new(call.clone().refuse(
@@ -439,7 +441,7 @@ impl Inner {
         let turned = self
             .turn(loaded, |call, directory| {
                 // Overtaken, the grant may have been used by another call: then a person is asked.
-                let offer = grant.take().map(|it| offer(it, directory));
+                let offer = grant.take().map(|it| offer(it, directory, self.clock.now()));
                 Ok(regate(entry, directory, call, offer).map_or(Move::Leave, Move::Event))
             })
             .await?;
@@ -556,7 +558,7 @@ pub(crate) fn stricter(call: &Call, directory: &Directory) -> Option<Event> {
                 Event::Tightened {
                     satisfiable: can_be_met(
                         &asked,
-                        directory.members(),
+                        directory,
                         &behind(call.requester(), call.agent().as_ref()),
                     ),
                     gates,

@@ -12,6 +12,7 @@ use countersign_core::canonical::Canonical;
 use countersign_core::digest::Digest;
 use countersign_core::gate::Gates;
 use countersign_core::id::{ActorId, PoolName, Role, TenantId};
+use countersign_core::time::Timestamp;
 use serde_json::{Value, json};
 
 use crate::error::Error;
@@ -61,16 +62,17 @@ impl Directory {
         self.policy.tighten(tool, gates, arguments, self.revision)
     }
 
-    /// An actor as it stands now. One that nobody knows may do nothing.
-    pub(crate) fn actor(&self, identity: &Identity) -> Actor {
+    /// An actor as it stands at this moment. One that nobody knows may do nothing.
+    pub(crate) fn actor(&self, identity: &Identity, now: Timestamp) -> Actor {
         let id = identity.id().clone();
         let auth = identity.auth().to_owned();
         match self.actors.get(&id) {
             Some(entry) => {
+                let roles = entry.roles_at(now);
                 let (roles, pools) = match identity.limit() {
-                    None => (entry.roles.clone(), self.pools_of(|it| it.has(&id, entry))),
+                    None => (roles, self.pools_of(|it| it.has(&id, entry, now))),
                     Some(limit) => {
-                        let roles: BTreeSet<Role> = entry.roles.intersection(limit).cloned().collect();
+                        let roles: BTreeSet<Role> = roles.intersection(limit).cloned().collect();
                         let person = entry.kind == Kind::Person;
                         let pools = self.pools_of(|it| person && it.admits(&roles));
                         (roles, pools)
@@ -99,12 +101,14 @@ impl Directory {
         pools.map(|(name, _)| name.clone()).collect()
     }
 
-    /// The persons of every pool. Found once: there may be thousands of actors, and every opening asks.
+    /// The persons of every pool, for whether a call can be met at all. Who was lent a role counts here also when it
+    /// is over: they sign in again when they are asked. Whether they may decide then, [`actor`](Self::actor) says.
+    /// Found once: there may be thousands of actors, and every opening asks.
     pub(crate) fn members(&self) -> &BTreeMap<PoolName, BTreeSet<ActorId>> {
         self.members.get_or_init(|| {
             let persons = |pool: &Pool| {
                 let actors = self.actors.iter();
-                let members = actors.filter(|(id, entry)| pool.has(id, entry));
+                let members = actors.filter(|(id, entry)| pool.could_have(id, entry));
                 members.map(|(id, _)| id.clone()).collect()
             };
             let pools = self.policy.pools().iter();
@@ -157,12 +161,7 @@ impl DirectoryCache {
     }
 
     /// Makes `policy` the one in force, if it is another than the stored one, and records the change.
-    pub(crate) async fn load(
-        &self,
-        store: &dyn Store,
-        policy: &Policy,
-        now: countersign_core::time::Timestamp,
-    ) -> Result<(), Error> {
+    pub(crate) async fn load(&self, store: &dyn Store, policy: &Policy, now: Timestamp) -> Result<(), Error> {
         loop {
             let stored = self.refreshed(store).await?;
             if stored.revision > 0 && stored.policy.digest() == policy.digest() {
@@ -201,7 +200,7 @@ pub(crate) fn written(
 }
 
 /// The stored actors as the file wants them: its own as it says, those it no longer names gone, those
-/// that it never named as they were.
+/// that it never named as they were. What is lent is not the file's to say.
 fn seeded(stored: &Directory, policy: &Policy) -> BTreeMap<ActorId, ActorEntry> {
     let mut actors = stored.actors.clone();
     actors.retain(|id, _| !stored.policy.actors().contains_key(id));
@@ -209,7 +208,7 @@ fn seeded(stored: &Directory, policy: &Policy) -> BTreeMap<ActorId, ActorEntry> 
         policy
             .actors()
             .iter()
-            .map(|(id, entry)| (id.clone(), entry.clone())),
+            .map(|(id, entry)| (id.clone(), entry.clone().lent_as(stored.actors.get(id)))),
     );
     actors
 }

@@ -168,7 +168,7 @@ impl Engine {
             .directory
             .refreshed(&*self.inner.store)
             .await?
-            .actor(identity))
+            .actor(identity, self.now()))
     }
 
     /// The time by this engine's clock.

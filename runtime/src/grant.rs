@@ -8,6 +8,7 @@ use std::time::Duration;
 use countersign_core::call::Answer;
 use countersign_core::grant::{Grant, Offer, Scope};
 use countersign_core::id::{ActorId, GrantId, RunId, SessionId, ToolName};
+use countersign_core::time::Timestamp;
 
 use crate::desk::Desk;
 use crate::directory::Directory;
@@ -67,7 +68,7 @@ impl Inner {
         for row in rows {
             let id = row.id;
             let offer = match read(&row) {
-                Ok(grant) => offer(grant, directory),
+                Ok(grant) => offer(grant, directory, self.clock.now()),
                 Err(error) => {
                     tracing::error!(grant = %id, %error, "a grant cannot be read and passes nothing");
                     continue;
@@ -122,10 +123,10 @@ fn read(row: &GrantRow) -> Result<Grant, Error> {
 }
 
 /// A grant with its owner as they stand in this directory.
-pub(crate) fn offer(grant: Grant, directory: &Directory) -> Offer {
+pub(crate) fn offer(grant: Grant, directory: &Directory, now: Timestamp) -> Offer {
     let owner = Identity::authenticated(grant.owner().clone(), "looked up for a grant");
     Offer {
-        owner: directory.actor(&owner),
+        owner: directory.actor(&owner, now),
         grant,
     }
 }
@@ -223,7 +224,7 @@ impl Desk {
             let row = inner.store.grant(&inner.tenant, id).await?;
             let row = row.ok_or(Error::UnknownGrant(id))?;
             let grant = Grant::from_text(&row.state).map_err(|source| Error::Grant { id, source })?;
-            let revoking = grant.revoke(&directory.actor(by));
+            let revoking = grant.revoke(&directory.actor(by, inner.clock.now()));
             let Some(record) = revoking.record else {
                 return Ok(Revoked {
                     answer: revoking.answer,

@@ -3,15 +3,15 @@
 //! Used by whoever opens a call and by whoever finds one in `Gating` and links its tool. What cannot
 //! be judged is not let through.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use countersign_core::actor::{ActingAgent, satisfiable};
 use countersign_core::call::{Call, Event, From, Judgement, Phase, Release};
 use countersign_core::canonical::Canonical;
 use countersign_core::digest::Digest;
-use countersign_core::gate::Gates;
+use countersign_core::gate::{ApprovalGate, Gates, MOST_APPROVALS};
 use countersign_core::grant::Offer;
-use countersign_core::id::{ActorId, PoolName};
+use countersign_core::id::ActorId;
 use countersign_core::tool::ArgumentErrors;
 
 use crate::directory::Directory;
@@ -56,13 +56,26 @@ fn guarded<T>(decode: impl FnOnce() -> T) -> Result<T, ArgumentErrors> {
         .map_err(|_| ArgumentErrors(vec!["reading the arguments panicked".to_owned()]))
 }
 
-/// Whether distinct people, none of whom stands behind the call, can meet these gates.
+/// Whether distinct people, none of whom stands behind the call, can meet these gates; of pools whose members are
+/// not known in advance, they can.
 pub(crate) fn can_be_met(
     gates: &Gates,
-    members: &BTreeMap<PoolName, BTreeSet<ActorId>>,
+    directory: &Directory,
     excluded: &BTreeSet<ActorId>,
 ) -> Result<(), String> {
-    satisfiable(&gates.approvals, members, excluded).map_err(|error| error.to_string())
+    let asked = &gates.approvals;
+    let counted: Vec<ApprovalGate> = asked
+        .iter()
+        .filter(|it| directory.policy.counts(&it.pool))
+        .cloned()
+        .collect();
+    // How many gates there may be does not depend on who is counted.
+    let asked = if asked.len() > MOST_APPROVALS {
+        asked
+    } else {
+        &counted
+    };
+    satisfiable(asked, directory.members(), excluded).map_err(|error| error.to_string())
 }
 
 /// What becomes of a call in `Gating`, seen by a process that links its tool.
@@ -93,7 +106,7 @@ pub(crate) fn regate(
     };
     let satisfiable = can_be_met(
         &asked,
-        directory.members(),
+        directory,
         &behind(call.requester(), call.agent().as_ref()),
     );
     Some(Event::Gated(Judgement {

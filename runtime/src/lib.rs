@@ -335,6 +335,8 @@ mod lease;
 #[cfg(feature = "runtime")]
 pub mod ledger;
 #[cfg(feature = "runtime")]
+mod lend;
+#[cfg(feature = "runtime")]
 mod notify;
 #[cfg(feature = "runtime")]
 mod opening;
@@ -371,6 +373,8 @@ pub use crate::error::Error;
 pub use crate::grant::Revoked;
 #[cfg(feature = "runtime")]
 pub use crate::identity::Identity;
+#[cfg(feature = "runtime")]
+pub use crate::lend::Introduction;
 #[cfg(feature = "runtime")]
 pub use crate::notify::{Notice, NoticeKind, Notify, NotifyError};
 #[cfg(feature = "runtime")]

@@ -46,7 +46,7 @@ pub(crate) async fn gated(entry: &Entry, engine: &Engine, parts: Parts<'_>) -> R
         } else {
             inner.directory.last()
         };
-        let requester = directory.actor(by);
+        let requester = directory.actor(by, inner.clock.now());
         // An agent that calls for itself is its own acting agent: whoever owns it stands behind the call.
         let acting = parts
             .agent
@@ -155,7 +155,7 @@ async fn opened(
     let Some(grant) = inner.grant_for(place, directory, passes).await? else {
         return Ok(step);
     };
-    opening.offer = Some(offer(grant, directory));
+    opening.offer = Some(offer(grant, directory, now));
     Ok(Call::open(opening, now))
 }
 
@@ -223,7 +223,7 @@ fn opening(
     } else {
         let judged = judge(entry, directory, arguments)?;
         let behind = behind(&requester.id, agent.as_ref());
-        blocked.extend(can_be_met(&judged.gates, directory.members(), &behind).err());
+        blocked.extend(can_be_met(&judged.gates, directory, &behind).err());
         (judged.gates, judged.rules)
     };
     Ok(Opening {

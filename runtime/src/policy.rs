@@ -19,6 +19,8 @@
 //!
 //! [pools.finance]
 //! roles = ["finance"]
+//! counted = false                        # its members are known when they sign in: whether there are
+//!                                        # enough is not checked in advance
 //! notify = ["slack:#finance"]            # told when the pool is asked; lets nobody approve
 //! escalate_after = "1d"                  # shorter than every gate of the pool asks
 //! escalate_to = ["mailto:cfo@example.com"]
@@ -64,7 +66,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
 
-pub use actor::ActorEntry;
+pub use actor::{ActorEntry, Lent};
 use countersign_core::actor::Kind;
 use countersign_core::canonical::Canonical;
 use countersign_core::digest::Digest;
@@ -222,6 +224,11 @@ impl Policy {
         let mut errors = Vec::new();
         for (id, actor) in &self.actors {
             errors.extend(actor.contradictions_among(id, &self.actors));
+            if actor.lent.is_some() {
+                errors.push(format!(
+                    "actor `{id}`: a policy lends no roles; whoever signs people in does"
+                ));
+            }
         }
         for (name, pool) in &self.pools {
             let unknown = pool.actors.iter().filter(|it| !self.actors.contains_key(*it));
@@ -257,6 +264,11 @@ impl Policy {
             }
         }
         errors
+    }
+
+    /// Whether it is known in advance who belongs to a pool.
+    pub(crate) fn counts(&self, pool: &PoolName) -> bool {
+        self.pools.get(pool).is_none_or(|it| it.counted)
     }
 
     fn is_program(&self, id: &ActorId) -> bool {
@@ -317,7 +329,7 @@ impl Policy {
                     "`{}` needs pool `{pool}`, and the policy has none of that name; add it under [pools]",
                     tool.name
                 )),
-                Some(people) if people.len() < usize::from(quorum) => errors.push(format!(
+                Some(people) if self.counts(pool) && people.len() < usize::from(quorum) => errors.push(format!(
                     "`{}` needs {quorum} of pool `{pool}`, which has {} members; it could never be approved",
                     tool.name,
                     people.len()

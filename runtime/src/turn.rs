@@ -7,6 +7,7 @@ use countersign_core::actor::Actor;
 use countersign_core::call::{Answer, Call, Event, Phase, Shadow, Step};
 use countersign_core::digest::Digest;
 use countersign_core::id::CallId;
+use countersign_core::time::Timestamp;
 
 use crate::agenda;
 use crate::directory::Directory;
@@ -276,10 +277,10 @@ impl Inner {
         Ok(())
     }
 
-    /// Everybody who voted, as they stand now.
-    pub(crate) fn voters(call: &Call, directory: &Directory) -> Vec<Actor> {
+    /// Everybody who voted, as they stand at this moment.
+    pub(crate) fn voters(call: &Call, directory: &Directory, now: Timestamp) -> Vec<Actor> {
         let by = call.votes().iter().map(|it| it.by.clone());
-        by.map(|id| directory.actor(&Identity::authenticated(id, "looked up at the claim")))
+        by.map(|id| directory.actor(&Identity::authenticated(id, "looked up at the claim"), now))
             .collect()
     }
 }

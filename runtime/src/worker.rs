@@ -333,11 +333,12 @@ impl Worker {
                 if let Some(event) = stricter(call, directory) {
                     return Ok(Move::Event(event));
                 }
+                let now = inner.clock.now();
                 Ok(Move::Event(Event::Claimed {
                     worker: inner.worker,
-                    until: inner.clock.now().after(inner.lease),
+                    until: now.after(inner.lease),
                     descriptor: digest,
-                    voters: Inner::voters(call, directory),
+                    voters: Inner::voters(call, directory, now),
                     token: Some(hash),
                 }))
             })

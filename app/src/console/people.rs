@@ -103,11 +103,12 @@ async fn draw(
         id: Line::of(&it.id),
     });
     let known = shared.session().people().await?;
+    let now = shared.engine().now();
     let pools = known.pools().map(|(name, pool)| PoolRow {
         name: Line::of(name),
         members: known
             .all()
-            .filter(|(id, it)| pool.has(id, it))
+            .filter(|(id, it)| pool.has(id, it, now))
             .map(|(id, _)| Line::of(id))
             .collect(),
         roles: pool.roles.iter().map(Line::of).collect(),
@@ -216,6 +217,7 @@ async fn changed(shared: &Shared, caller: &Caller, posted: &Posted) -> Result<()
             kind,
             roles: roles.map_err(|error| invalid(&error))?,
             owner: owner.transpose().map_err(|error| invalid(&error))?,
+            lent: None,
         })
     };
     match shared.engine().set_actor(&caller.identity, &id, entry).await? {

@@ -14,6 +14,7 @@ use super::page::{Trouble, bare, see};
 use super::visible::{Line, typed};
 use super::visitor::Visitor;
 use crate::credential::{Kind, Secret};
+use crate::oidc::Oidc;
 use crate::server::{Caller, SESSION, Shared, set_cookie};
 
 #[derive(Template)]
@@ -22,8 +23,10 @@ struct SignIn {
     program: Line,
     /// The link that was opened.
     token: Option<String>,
-    /// Whether one was tried that does not count.
-    failed: bool,
+    /// What was tried and does not count: a link, a way to the provider; or that the provider does not answer.
+    failed: Option<&'static str>,
+    /// Whether an identity provider is configured.
+    single: bool,
 }
 
 #[derive(Deserialize)]
@@ -32,12 +35,12 @@ pub(super) struct Said {
     token: String,
 }
 
-fn page(shared: &Shared, token: Option<String>, failed: bool) -> Response {
-    let status = if failed {
-        StatusCode::UNAUTHORIZED
-    } else {
-        StatusCode::OK
-    };
+pub(super) fn page(
+    shared: &Shared,
+    token: Option<String>,
+    failed: Option<&'static str>,
+    status: StatusCode,
+) -> Response {
     let program = Line::of(&shared.session().name);
     bare(
         Some(shared),
@@ -47,6 +50,7 @@ fn page(shared: &Shared, token: Option<String>, failed: bool) -> Response {
             program,
             token,
             failed,
+            single: shared.oidc().is_some_and(Oidc::signs_in),
         },
     )
 }
@@ -57,13 +61,13 @@ pub(super) async fn ask(State(shared): State<Shared>, headers: HeaderMap) -> Res
     Ok(if known.is_some() {
         see("/")
     } else {
-        page(&shared, None, false)
+        page(&shared, None, None, StatusCode::OK)
     })
 }
 
 /// A link that was opened. Nothing happens yet.
 pub(super) async fn opened(State(shared): State<Shared>, Path(token): Path<String>) -> Response {
-    page(&shared, Some(typed(&token)), false)
+    page(&shared, Some(typed(&token)), None, StatusCode::OK)
 }
 
 /// Signs in.
@@ -74,7 +78,7 @@ pub(super) async fn sign_in(
     // People paste the whole link.
     let token = said.token.trim().rsplit('/').next().unwrap_or_default();
     let Some((_, secret)) = shared.credentials().sign_in(token, SESSION).await? else {
-        return Ok(page(&shared, None, true));
+        return Ok(page(&shared, None, Some("link"), StatusCode::UNAUTHORIZED));
     };
     Ok(with_cookie(see("/"), Some(&secret)))
 }
@@ -91,9 +95,9 @@ pub(super) async fn sign_out(
     Ok(with_cookie(see("/sign-in"), None))
 }
 
-fn with_cookie(mut answer: Response, session: Option<&Secret>) -> Response {
+pub(super) fn with_cookie(mut answer: Response, session: Option<&Secret>) -> Response {
     if let Ok(cookie) = set_cookie(session).parse() {
-        answer.headers_mut().insert(header::SET_COOKIE, cookie);
+        answer.headers_mut().append(header::SET_COOKIE, cookie);
     }
     answer
 }

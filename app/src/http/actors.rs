@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use countersign::core::actor::{ADMIN, Kind};
 use countersign::policy::ActorEntry;
-use countersign::{ActorId, Answer, PoolName, Role};
+use countersign::{ActorId, Answer, PoolName, Role, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -32,6 +32,8 @@ pub(super) struct Actor {
     kind: Kind,
     #[schema(value_type = Vec<String>)]
     roles: BTreeSet<Role>,
+    /// Roles that an identity provider said it has, at its last sign-in.
+    lent: Option<Borrowed>,
     /// The person who answers for it.
     #[schema(value_type = Option<String>)]
     owner: Option<ActorId>,
@@ -39,6 +41,18 @@ pub(super) struct Actor {
     pools: BTreeSet<PoolName>,
     /// Whether the policy file names it: loaded with other contents, it sets the actor as it says.
     seeded: bool,
+}
+
+/// Roles for a time. From `until` on they are gone.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Lent)]
+pub(super) struct Borrowed {
+    #[schema(value_type = Vec<String>)]
+    roles: BTreeSet<Role>,
+    #[schema(value_type = String, format = DateTime)]
+    said_at: Timestamp,
+    #[schema(value_type = String, format = DateTime)]
+    until: Timestamp,
 }
 
 /// An actor as it is to be.
@@ -65,6 +79,11 @@ pub(super) async fn list(State(shared): State<Shared>, caller: Caller) -> Result
         actor: it.id,
         kind: it.kind,
         roles: it.roles,
+        lent: it.lent.map(|it| Borrowed {
+            roles: it.roles,
+            said_at: it.said_at,
+            until: it.until,
+        }),
         owner: it.owner,
         pools: it.pools,
         seeded: it.seeded,
@@ -91,6 +110,7 @@ pub(super) async fn set(
         kind: wanted.kind,
         roles: wanted.roles,
         owner: wanted.owner,
+        lent: None,
     };
     change(&shared, &caller, &id, Some(entry)).await
 }

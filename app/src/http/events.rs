@@ -9,6 +9,7 @@ use std::time::Duration;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::sse::{Event, KeepAlive, KeepAliveStream, Sse};
+use countersign::Timestamp;
 use futures_core::Stream;
 use serde::Deserialize;
 use tokio::sync::broadcast;
@@ -89,6 +90,7 @@ pub(crate) fn stream(
         shared: shared.clone(),
         caller,
         last,
+        looked_at: shared.engine().now(),
         tell,
         show,
         stopping: shared.stopping(),
@@ -130,6 +132,8 @@ struct Teller<S> {
     caller: Caller,
     /// The number of the last event that was told or passed over.
     last: Option<u64>,
+    /// When the caller was looked up: roles that are lent end without an event.
+    looked_at: Timestamp,
     tell: mpsc::Sender<Result<Event, Infallible>>,
     show: S,
     stopping: watch::Receiver<bool>,
@@ -186,8 +190,10 @@ impl<S: Fn(&Happened) -> Event> Teller<S> {
         }
         self.last = Some(happened.seq);
         // That a key is revoked or a role taken is an event. That its time is over is none.
-        let over = self.shared.engine().now() >= self.caller.credential.expires_at;
-        if over || (happened.changes_who_may() && !self.still_counts().await?) {
+        let now = self.shared.engine().now();
+        let over = now >= self.caller.credential.expires_at;
+        let look = happened.changes_who_may() || now >= self.looked_at.after(QUIET);
+        if over || (look && !self.still_counts().await?) {
             return Ok(false);
         }
         if !happened.is_for(&self.caller.actor) {
@@ -207,6 +213,7 @@ impl<S: Fn(&Happened) -> Event> Teller<S> {
             Some(caller) => self.caller = caller,
             None => return Ok(false),
         }
+        self.looked_at = self.shared.engine().now();
         Ok(true)
     }
 }

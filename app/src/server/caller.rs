@@ -8,6 +8,7 @@ use countersign::core::actor::{Actor, Kind as ActorKind};
 
 use crate::credential::{Credential, Kind, Secret};
 use crate::http::problem::Problem;
+use crate::oidc::{self, Links};
 use crate::server::{COOKIE, SESSION, Shared};
 
 /// An authenticated actor.
@@ -23,7 +24,11 @@ impl Caller {
     /// The actor behind what a request brings; none if it brings nothing that counts.
     pub(crate) async fn known(shared: &Shared, headers: &HeaderMap) -> Result<Option<Self>, Problem> {
         let credentials = shared.credentials();
-        let (credential, edge) = match (bearer(headers), cookie(headers)) {
+        let (credential, edge) = match (bearer(headers), cookie(headers, COOKIE)) {
+            (Some(token), _) if oidc::is_token(token) => match shared.oidc() {
+                Some(oidc) => (oidc.bearer(shared, token).await?, "http"),
+                None => return Ok(None),
+            },
             (Some(token), _) => (credentials.check(Kind::ApiKey, token).await?, "http"),
             (None, Some(token)) => (credentials.check(Kind::Session, token).await?, "console"),
             (None, None) => return Ok(None),
@@ -43,9 +48,16 @@ impl Caller {
 
     /// The same, looked up anew; none if the credential counts no more.
     pub(crate) async fn again(&self, shared: &Shared) -> Result<Option<Self>, Problem> {
-        let kind = self.credential.kind;
-        let found = shared.credentials().get(kind, &self.credential.id).await?;
-        if found.is_none_or(|it| shared.engine().now() >= it.expires_at) {
+        let (kind, id) = (self.credential.kind, &self.credential.id);
+        let until = if kind == Kind::Token {
+            let link = Links(shared.engine()).get(id).await?;
+            link.filter(|it| it.actor == self.actor.id)
+                .map(|_| self.credential.expires_at)
+        } else {
+            let found = shared.credentials().get(kind, id).await?;
+            found.map(|it| it.expires_at)
+        };
+        if until.is_none_or(|it| shared.engine().now() >= it) {
             return Ok(None);
         }
         let actor = shared.engine().actor(&self.identity).await?;
@@ -79,13 +91,13 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
     Some(token.map_or("", |(_, token)| token.trim()))
 }
 
-/// The token of the session cookie (RFC 6265, section 4.2).
-fn cookie(headers: &HeaderMap) -> Option<&str> {
+/// The value of a cookie (RFC 6265, section 4.2).
+pub(crate) fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let lines = headers.get_all(header::COOKIE).iter();
     let mut pairs = lines
         .filter_map(|it| it.to_str().ok())
         .flat_map(|it| it.split(';'));
-    pairs.find_map(|it| it.trim().strip_prefix(COOKIE)?.strip_prefix('='))
+    pairs.find_map(|it| it.trim().strip_prefix(name)?.strip_prefix('='))
 }
 
 /// The `Set-Cookie` of a session; without a secret, the one that ends it. It comes along when somebody follows a link

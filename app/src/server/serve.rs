@@ -27,7 +27,7 @@ use crate::server::{BODY, Feed, LINK, Limits, Shared};
 use crate::session::{Session, signalled};
 use crate::slack::{self, Slack};
 use crate::webhook::Reports;
-use crate::{console, http, local, print};
+use crate::{console, http, local, oidc, print};
 
 /// How often what is over is forgotten: sessions, links, answers kept for repeats.
 const SWEEP: Duration = Duration::from_mins(1);
@@ -85,11 +85,12 @@ pub(crate) async fn serve(
     let slack = Slack::configured(&session, &config, &base)?;
     let channels = channels::made(&session, &config, &base, slack.as_ref())?;
     channels::missing(&session, &channels).await?;
+    let oidc = oidc::configured(&config, &base)?;
     let reports = Reports::new(&config)?;
     let signal = signalled()?;
     let (stop, stopping) = watch::channel(false);
     let limits = Limits::new(args.rate);
-    let shared = Shared::new(session.clone(), limits, reports, slack, stopping.clone());
+    let shared = Shared::new(session.clone(), limits, reports, slack, oidc, stopping.clone());
 
     let feed = tokio::spawn(Feed::run(shared.clone(), stopping.clone()));
     let sweeper = tokio::spawn(sweep(shared.clone(), stopping.clone()));
@@ -143,6 +144,7 @@ async fn sweep(shared: Shared, mut stopping: watch::Receiver<bool>) {
             Kind::Session.name(),
             Kind::SignIn.name(),
             http::KEPT_ANSWERS,
+            oidc::GONE,
             outbox::SENT,
             outbox::DEAD,
             slack::SEEN,

@@ -117,6 +117,13 @@ pub(crate) fn routes() -> Vec<Route> {
                 || json!({"result": "sent"}),
             )
         },
+        route("GET /v1/subjects", Named::Nothing),
+        with(
+            "POST /v1/subjects",
+            Named::Nothing,
+            || json!({"actor": "mallory", "subject": "u-1", "issuer": "https://id.example"}),
+        ),
+        route("DELETE /v1/subjects/{id}", Named::Shared("0")),
         route("GET /v1/slack/users", Named::Nothing),
         with(
             "POST /v1/slack/users",

@@ -4,6 +4,7 @@ use countersign_core::actor::Actor;
 use countersign_core::call::{Call, Code, Event, Refusal, Reporter, Resolution};
 use countersign_core::canonical::Canonical;
 use countersign_core::grant::Wish;
+use countersign_core::time::Timestamp;
 use countersign_core::tool::Descriptor;
 use serde_json::Value;
 
@@ -37,6 +38,7 @@ pub(super) fn event(
     descriptor: &Descriptor,
     directory: &Directory,
     wish: Option<&Wish>,
+    now: Timestamp,
 ) -> Result<Event, Refusal> {
     if wish.is_some() && !matches!(decision.verdict, Verdict::Confirm) {
         return Err(invalid(
@@ -69,7 +71,7 @@ pub(super) fn event(
         Verdict::Approve => Event::Approved { on, by, reason },
         Verdict::Reask => Event::Reasked { on, by, reason },
         Verdict::Retry => resolved(Resolution::Retry {
-            voters: Inner::voters(call, directory),
+            voters: Inner::voters(call, directory, now),
         }),
         Verdict::HandedOff => resolved(Resolution::HandedOff),
         Verdict::Abandon => resolved(Resolution::Abandon),

@@ -103,7 +103,7 @@ impl Engine {
         let inner = &*self.inner;
         for _ in 0..MOST_TRIES {
             let directory = inner.directory.refreshed(&*inner.store).await?;
-            let actor = directory.actor(by);
+            let actor = directory.actor(by, inner.clock.now());
             let found = inner.words_of(call).await?;
             let stored = inner.store.call(&inner.tenant, call).await?;
             let stored = match stored {
@@ -176,7 +176,7 @@ impl Inner {
     ) -> Result<Kept, Error> {
         for _ in 0..MOST_TRIES {
             let directory = self.directory.refreshed(&*self.store).await?;
-            let actor = directory.actor(by);
+            let actor = directory.actor(by, self.clock.now());
             let held = self.store.holds(&self.tenant).await?.contains(&on);
             let lifts = event == "lift";
             let fits = if lifts == held {

@@ -117,6 +117,7 @@ impl Meaning {
                 self.holds.erased(call, entry)
             }
             "actor.changed" => self.people.changed(entry),
+            "actor.lent" => self.people.lent(entry),
             "policy.changed" => {
                 self.people.seeded();
                 Ok(())

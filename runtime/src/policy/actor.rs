@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use countersign_core::actor::{DELEGATE, Kind, REPORTER};
 use countersign_core::id::{ActorId, Role};
+use countersign_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// The most roles of one actor: a record of a change names them twice.
@@ -34,9 +35,55 @@ pub struct ActorEntry {
     /// The person who answers for an agent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<ActorId>,
+    /// Roles that it has besides, for a time. No policy lends any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lent: Option<Lent>,
+}
+
+/// Roles that an identity provider said a person has: believed until a time, and not a moment longer.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use countersign::{ActorId, Timestamp};
+/// use countersign::core::actor::Kind;
+/// use countersign::policy::{ActorEntry, Lent};
+///
+/// let noon = Timestamp::from_millis(12 * 3_600_000);
+/// let lent = Lent { roles: ["manager".parse()?].into(), said_at: noon, until: noon.after(Duration::from_secs(3600)) };
+/// let bob = ActorEntry { kind: Kind::Person, roles: [].into(), owner: None, lent: Some(lent) };
+/// assert_eq!(bob.roles_at(noon).len(), 1);
+/// assert!(bob.roles_at(noon.after(Duration::from_secs(3600))).is_empty());
+/// # Ok::<(), countersign::core::id::IdError>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Lent {
+    /// Which.
+    pub roles: BTreeSet<Role>,
+    /// When that was said. What was said earlier does not replace it.
+    pub said_at: Timestamp,
+    /// From then on they are gone.
+    pub until: Timestamp,
 }
 
 impl ActorEntry {
+    /// Its roles at a moment: its own, and those lent that are not yet over.
+    pub fn roles_at(&self, now: Timestamp) -> BTreeSet<Role> {
+        let lent = self.lent.iter().filter(|it| now < it.until);
+        lent.flat_map(|it| &it.roles)
+            .chain(&self.roles)
+            .cloned()
+            .collect()
+    }
+
+    /// The same with the roles that are lent to what was there before, if both are persons.
+    pub(crate) fn lent_as(mut self, before: Option<&Self>) -> Self {
+        let persons = self.kind == Kind::Person && before.is_some_and(|it| it.kind == Kind::Person);
+        self.lent = before.filter(|_| persons).and_then(|it| it.lent.clone());
+        self
+    }
+
     /// Whether it may report results of external execution.
     pub fn reports(&self) -> bool {
         self.kind != Kind::Agent && self.has_role(REPORTER)
@@ -86,6 +133,17 @@ impl ActorEntry {
         }
         if self.roles.len() > MOST_ROLES {
             errors.push(format!("actor `{id}` has more than {MOST_ROLES} roles"));
+        }
+        if let Some(lent) = &self.lent {
+            if self.kind != Kind::Person {
+                errors.push(format!("actor `{id}` is no person; only persons are lent roles"));
+            }
+            if lent.roles.len() > MOST_ROLES {
+                errors.push(format!("actor `{id}` is lent more than {MOST_ROLES} roles"));
+            }
+            if lent.until < lent.said_at {
+                errors.push(format!("actor `{id}` is lent roles until before they were said"));
+            }
         }
         if self.kind != Kind::Agent && self.owner.is_some() {
             errors.push(format!("actor `{id}` is no agent; only agents have an owner"));

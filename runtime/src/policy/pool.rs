@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use countersign_core::actor::Kind;
 use countersign_core::id::{ActorId, PoolName, Role};
+use countersign_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::ActorEntry;
@@ -25,7 +26,8 @@ const MOST_DESTINATION: usize = 256;
 ///     pools.managers = { roles = ['manager'], actors = ['erin'] }
 /// ").unwrap();
 /// let managers = policy.pools().values().next().unwrap();
-/// let belongs = policy.actors().iter().filter(|(id, actor)| managers.has(id, actor));
+/// let now = countersign::Timestamp::from_millis(0);
+/// let belongs = policy.actors().iter().filter(|(id, actor)| managers.has(id, actor, now));
 /// assert_eq!(belongs.count(), 2); // bob by his role, erin by name
 /// // An agent approves nothing.
 /// assert!(Policy::parse("actors.bot = { kind = 'agent' }\npools.managers = { actors = ['bot'] }").is_err());
@@ -43,7 +45,7 @@ const MOST_DESTINATION: usize = 256;
 /// assert_eq!(managers.escalate_after.unwrap().as_secs(), 4 * 3600);
 /// assert!(Policy::parse("pools.managers = { notify = [''] }").is_err());
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Pool {
     /// These actors.
@@ -52,6 +54,11 @@ pub struct Pool {
     /// Everybody who has one of these roles.
     #[serde(default)]
     pub roles: BTreeSet<Role>,
+    /// Whether it is known in advance who belongs to it; `true` unless said. Without, a pool that has too few members
+    /// is refused at the start and blocks calls. `false` is for roles that an identity provider lends: then a call
+    /// waits for people who may never have signed in.
+    #[serde(default = "yes", skip_serializing_if = "Clone::clone")]
+    pub counted: bool,
     /// Where to tell that the pool is asked.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notify: Vec<String>,
@@ -63,10 +70,34 @@ pub struct Pool {
     pub escalate_to: Vec<String>,
 }
 
+const fn yes() -> bool {
+    true
+}
+
+impl Default for Pool {
+    fn default() -> Self {
+        Self {
+            actors: BTreeSet::new(),
+            roles: BTreeSet::new(),
+            counted: true,
+            notify: Vec::new(),
+            escalate_after: None,
+            escalate_to: Vec::new(),
+        }
+    }
+}
+
 impl Pool {
-    /// Whether this actor belongs to it. Only persons do.
-    pub fn has(&self, id: &ActorId, actor: &ActorEntry) -> bool {
-        actor.kind == Kind::Person && (self.actors.contains(id) || self.admits(&actor.roles))
+    /// Whether this actor belongs to it at a moment. Only persons do.
+    pub fn has(&self, id: &ActorId, actor: &ActorEntry, now: Timestamp) -> bool {
+        actor.kind == Kind::Person && (self.actors.contains(id) || self.admits(&actor.roles_at(now)))
+    }
+
+    /// Whether this actor belongs to it, or would if roles that were lent once were lent again.
+    pub(crate) fn could_have(&self, id: &ActorId, actor: &ActorEntry) -> bool {
+        let lent = actor.lent.as_ref().is_some_and(|it| self.admits(&it.roles));
+        let own = self.actors.contains(id) || self.admits(&actor.roles);
+        actor.kind == Kind::Person && (own || lent)
     }
 
     /// Whether one of these roles lets a person belong to it.

@@ -19,6 +19,7 @@ mod history;
 mod inplace;
 mod killed;
 mod ledger;
+mod lent;
 mod links;
 mod mutations;
 mod notices;

@@ -78,6 +78,7 @@ impl World {
             Limits::new(1_000_000),
             Reports::default(),
             None,
+            None,
             stopping,
         );
         Self {

@@ -126,6 +126,7 @@ impl World {
             Limits::new(1_000_000),
             Reports::default(),
             Some(slack.clone()),
+            None,
             stopping,
         );
         let world = Self {

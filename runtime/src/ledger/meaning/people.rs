@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use countersign_core::actor::Kind;
 use serde::{Deserialize, Serialize};
 
 use super::{Contradiction, by_person, named};
@@ -21,6 +22,42 @@ impl People {
         }
         let who = named(entry.who.as_ref(), "who")?;
         let (before, after) = (actor(entry.before.as_ref())?, actor(entry.after.as_ref())?);
+        if after.is_some_and(|it| it.lent.is_some()) {
+            return Err(format!("an admin lends `{who}` nothing"));
+        }
+        self.becomes(who, before, after)
+    }
+
+    /// A person shows who they are, and is lent what an identity provider says of them. Nothing else changes; who was
+    /// not known has no role of their own.
+    pub(super) fn lent(&mut self, entry: &Fields<'_>) -> Result<(), Contradiction> {
+        let by = by_person(entry)?;
+        let who = named(entry.who.as_ref(), "who")?;
+        if by != who {
+            return Err(format!("`{who}` did not show who they are"));
+        }
+        let (before, after) = (actor(entry.before.as_ref())?, actor(entry.after.as_ref())?);
+        let after = after.ok_or_else(|| format!("it makes nothing of `{who}`"))?;
+        let Some(lent) = &after.lent else {
+            return Err(format!("nothing is lent to `{who}`"));
+        };
+        let own = |it: &ActorEntry| (it.kind, it.roles.clone(), it.owner.clone());
+        if before.map_or_else(|| (Kind::Person, [].into(), None), own) != own(after) {
+            return Err(format!("more of `{who}` is changed than what is lent"));
+        }
+        let known = before.and_then(|it| it.lent.as_ref());
+        if known.is_some_and(|it| lent.said_at < it.said_at) {
+            return Err(format!("what is lent to `{who}` was said before what they have"));
+        }
+        self.becomes(who, before, Some(after))
+    }
+
+    fn becomes(
+        &mut self,
+        who: &str,
+        before: Option<&ActorEntry>,
+        after: Option<&ActorEntry>,
+    ) -> Result<(), Contradiction> {
         if before == after {
             return Err(format!("nothing of `{who}` is changed"));
         }

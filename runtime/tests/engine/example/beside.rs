@@ -70,6 +70,13 @@ pub(super) fn people() -> Vec<Map<String, Value>> {
             "actor.changed",
             json!({"who": "zoe", "before": zoe(&["manager"]), "after": zoe(&[])}),
         ),
+        with(json!({
+            "kind": "actor.lent", "who": "zoe", "before": zoe(&[]),
+            "actor": {"id": "zoe", "kind": "person", "roles": [], "auth": "oidc https://id.example subject 5f2b97c0"},
+            "after": {"kind": "person", "roles": [], "lent": {
+                "roles": ["manager"], "said_at": "2026-01-01T00:01:34.000Z", "until": "2026-01-01T12:01:34.000Z",
+            }},
+        })),
         said(
             "actor.refused",
             json!({"who": "ada", "event": "remove", "refusal": "not_allowed"}),

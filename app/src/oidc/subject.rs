@@ -1,0 +1,249 @@
+//! Whom the provider's subjects stand for.
+//!
+//! A subject means something together with its issuer only, so both are the key. A link is made by an admin, or when a
+//! person whom nobody knew yet signs in for the first time; it is never guessed from a name or an address.
+
+use countersign::core::actor::{ADMIN, Kind as ActorKind};
+use countersign::core::audit::{Draft, Fields};
+use countersign::store::{Commit, Committed, EdgeFilter, EdgeRow, EdgeWrite};
+use countersign::{ActorId, Code, Digest, Engine, Error, Identity, Refusal, Timestamp};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::how;
+use crate::credential::{Credentials, Kind as CredentialKind};
+
+/// How many sessions one look at the store takes.
+const PAGE: usize = 100;
+/// The kind of edge row that a link is.
+const KIND: &str = "subject";
+/// What is hashed for the id of one.
+const DOMAIN: &str = "countersign/subject/1";
+
+/// A subject of an issuer that stands for an actor.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Link {
+    pub(crate) id: String,
+    pub(crate) actor: ActorId,
+    pub(crate) kept: Kept,
+    version: u64,
+}
+
+/// The part that only this module reads.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Kept {
+    v: u32,
+    pub(crate) issuer: String,
+    pub(crate) subject: String,
+    pub(crate) made_at: Timestamp,
+    pub(crate) made_by: ActorId,
+}
+
+/// The links of an engine's tenant.
+#[derive(Clone, Copy)]
+pub(crate) struct Links<'a>(pub(crate) &'a Engine);
+
+impl Links<'_> {
+    /// Whom a subject of an issuer stands for.
+    pub(crate) async fn of(self, issuer: &str, subject: &str) -> Result<Option<Link>, Error> {
+        let found = self.get(&id(issuer, subject)).await?;
+        Ok(found.filter(|it| it.kept.issuer == issuer && it.kept.subject == subject))
+    }
+
+    /// One by its id.
+    pub(crate) async fn get(self, id: &str) -> Result<Option<Link>, Error> {
+        let row = self.0.store().edge(self.0.tenant(), KIND, id).await?;
+        Ok(row.and_then(Link::read))
+    }
+
+    /// All of them, in order of their ids. The second value is where to go on.
+    pub(crate) async fn list(
+        self,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<(Vec<Link>, Option<String>), Error> {
+        let filter = EdgeFilter::of(KIND);
+        let store = self.0.store();
+        let mut rows = store.edges(self.0.tenant(), &filter, after, limit + 1).await?;
+        let more = rows.len() > limit;
+        rows.truncate(limit);
+        let next = rows.last().filter(|_| more).map(|it| it.id.clone());
+        Ok((rows.into_iter().filter_map(Link::read).collect(), next))
+    }
+
+    /// Lets a subject stand for a person: admins only. One that stands for somebody is let go first.
+    pub(crate) async fn link(
+        self,
+        issuer: &str,
+        subject: &str,
+        actor: &ActorId,
+        by: &Identity,
+    ) -> Result<Result<Link, Refusal>, Error> {
+        if let Err(refusal) = self.is_admin(by).await? {
+            return Ok(Err(refusal));
+        }
+        if subject.is_empty() || subject.len() > 255 || issuer.is_empty() || issuer.len() > 1024 {
+            return Ok(Err(invalid("a subject has 1 to 255 bytes")));
+        }
+        let who = self.0.actor(&Identity::authenticated(actor.clone(), "")).await?;
+        if !who.is_person() {
+            return Ok(Err(invalid(&format!("`{actor}` is no person that is known"))));
+        }
+        let link = self.made(issuer, subject, actor, by.id());
+        let mut commit = self.commit();
+        commit.edges = vec![link.written()];
+        commit.records = vec![link.record(true, by)];
+        match self.0.store().commit(commit).await? {
+            Committed::Done { .. } => Ok(Ok(link)),
+            Committed::Conflict | Committed::Full => Ok(Err(Refusal {
+                code: Code::AlreadyDecided,
+                message: "this subject stands for somebody already; unlink it first".to_owned(),
+            })),
+        }
+    }
+
+    /// Lets a subject stand for nobody: admins only. False if it does not.
+    pub(crate) async fn unlink(self, id: &str, by: &Identity) -> Result<Result<bool, Refusal>, Error> {
+        if let Err(refusal) = self.is_admin(by).await? {
+            return Ok(Err(refusal));
+        }
+        let Some(link) = self.get(id).await? else {
+            return Ok(Ok(false));
+        };
+        let mut commit = self.commit();
+        commit.edges = vec![EdgeWrite::Delete {
+            kind: KIND.to_owned(),
+            id: link.id.clone(),
+            version: link.version,
+        }];
+        commit.records = vec![link.record(false, by)];
+        // A link is made and deleted, never changed: a conflict means that it is gone.
+        let done = matches!(self.0.store().commit(commit).await?, Committed::Done { .. });
+        self.close(&link, by).await?;
+        Ok(Ok(done))
+    }
+
+    /// Ends the sessions that were opened by a link.
+    async fn close(self, link: &Link, by: &Identity) -> Result<(), Error> {
+        let credentials = Credentials(self.0);
+        let opened_by = how(&link.id, &link.kept.issuer);
+        let mut after: Option<String> = None;
+        loop {
+            let (page, next) = credentials
+                .list(CredentialKind::Session, Some(&link.actor), after.as_deref(), PAGE)
+                .await?;
+            for session in page.iter().filter(|it| it.kept.auth == opened_by) {
+                credentials
+                    .revoke(CredentialKind::Session, &session.id, by)
+                    .await?;
+            }
+            if next.is_none() {
+                return Ok(());
+            }
+            after = next;
+        }
+    }
+
+    async fn is_admin(self, by: &Identity) -> Result<Result<(), Refusal>, Error> {
+        let by = self.0.actor(by).await?;
+        if by.kind == ActorKind::Person && by.has_role(ADMIN) {
+            return Ok(Ok(()));
+        }
+        Ok(Err(Refusal {
+            code: Code::NotAllowed,
+            message: format!("`{}` does not have the role `{ADMIN}`", by.id),
+        }))
+    }
+
+    /// One that is not yet written.
+    pub(super) fn made(self, issuer: &str, subject: &str, actor: &ActorId, by: &ActorId) -> Link {
+        Link {
+            id: id(issuer, subject),
+            actor: actor.clone(),
+            kept: Kept {
+                v: 1,
+                issuer: issuer.to_owned(),
+                subject: subject.to_owned(),
+                made_at: self.0.now(),
+                made_by: by.clone(),
+            },
+            version: 0,
+        }
+    }
+
+    fn commit(self) -> Commit {
+        Commit::new(self.0.tenant().clone(), self.0.now())
+    }
+}
+
+impl Link {
+    fn read(row: EdgeRow) -> Option<Self> {
+        // One that cannot be read stands for nobody.
+        let kept: Kept = serde_json::from_str(&row.state)
+            .ok()
+            .filter(|it: &Kept| it.v == 1)?;
+        Some(Self {
+            id: row.id,
+            actor: row.owner?,
+            version: row.version,
+            kept,
+        })
+    }
+
+    pub(super) fn written(&self) -> EdgeWrite {
+        EdgeWrite::Put(EdgeRow {
+            kind: KIND.to_owned(),
+            id: self.id.clone(),
+            owner: Some(self.actor.clone()),
+            version: 0,
+            at: None,
+            state: serde_json::to_string(&self.kept).unwrap_or_default(),
+        })
+    }
+
+    /// The record names the link and no subject: that may be an address, and records stay.
+    pub(super) fn record(&self, begins: bool, by: &Identity) -> Draft {
+        let kind = if begins {
+            "credential.created"
+        } else {
+            "credential.revoked"
+        };
+        let auth: String = by.auth().chars().take(256).collect();
+        let mut fields = Fields::default();
+        fields.insert("kind", kind.into());
+        fields.insert("actor", json!({"id": by.id(), "auth": auth}));
+        let credential =
+            json!({"id": self.id, "kind": KIND, "actor": self.actor, "issuer": self.kept.issuer});
+        fields.insert("credential", credential);
+        Draft {
+            call: None,
+            fields,
+            blobs: Vec::new(),
+        }
+    }
+
+    /// All that is known of it.
+    pub(crate) fn json(&self) -> Value {
+        json!({
+            "id": self.id,
+            "actor": self.actor,
+            "issuer": self.kept.issuer,
+            "subject": self.kept.subject,
+            "made_at": self.kept.made_at,
+            "made_by": self.kept.made_by,
+        })
+    }
+}
+
+/// The name of a link. The parts are hashed with their lengths: no two pairs share one.
+fn id(issuer: &str, subject: &str) -> String {
+    Digest::of(DOMAIN, &[issuer.as_bytes(), subject.as_bytes()]).to_string()
+}
+
+fn invalid(message: &str) -> Refusal {
+    Refusal {
+        code: Code::InvalidInput,
+        message: message.to_owned(),
+    }
+}
