@@ -121,8 +121,13 @@ impl Card<'_> {
 
     fn arguments(&self) -> Exact {
         let parameters = self.descriptor.parameters.iter();
-        let order: Vec<&str> = parameters.map(|it| it.name.as_str()).collect();
-        Exact::of(&self.call.shown_arguments().value(), &order)
+        let order: Vec<&str> = parameters.clone().map(|it| it.name.as_str()).collect();
+        let secret = parameters.filter(|it| it.secret).map(|it| it.name.as_str());
+        Exact::of(
+            &self.call.shown_arguments().value(),
+            &order,
+            &secret.collect::<Vec<_>>(),
+        )
     }
 
     /// The arguments.
