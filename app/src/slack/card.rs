@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use countersign::{Call, Descriptor, Outcome, Phase, Requirement, RequirementId, RequirementKind};
 use serde_json::{Value, json};
 
-use super::block::{actions, brief, button, context, fields, header, link, section, shown, units};
+use super::block::{actions, brief, button, context, fields, fits_context, header, link, section, shown};
 use super::exact::Exact;
 use super::payload::Button;
 use crate::people::People;
@@ -18,8 +18,8 @@ use crate::text;
 
 /// The word in the metadata of our messages, by which they are found again.
 pub(super) const EVENT: &str = "countersign_requirement";
-/// The most that is shown of why a call waits; who cannot read all of it decides in the console.
-const WHY: usize = 2000;
+/// The most that is shown of whom it asks: a pool may have many people.
+const WHOM: usize = 1000;
 /// The most that is shown of what a tool is for.
 const ABOUT: usize = 600;
 
@@ -44,7 +44,7 @@ impl Card<'_> {
 
     /// Whether somebody who has read the card has read everything that they say yes to.
     pub(super) fn shows_all(&self) -> bool {
-        let why = self.asked().is_none_or(|it| units(&self.why(&it)) <= WHY);
+        let why = self.asked().is_none_or(|it| fits_context(&self.why(&it)));
         self.arguments().is_whole() && why
     }
 
@@ -68,7 +68,10 @@ impl Card<'_> {
 
     fn open(&self, requirement: &Requirement, title: &str) -> Vec<Value> {
         let people = asked(self.people, self.call, requirement);
-        let mut blocks = vec![header(title), section(&sentence(requirement, &people))];
+        let mut blocks = vec![
+            header(title),
+            section(&brief(&sentence(requirement, &people), WHOM)),
+        ];
         blocks.extend(self.head());
         let mut facts = vec![("Asked by", asker(self.call))];
         if requirement.kind == RequirementKind::Approval {
@@ -87,7 +90,7 @@ impl Card<'_> {
         blocks.extend(self.body());
         let why = self.why(requirement);
         if !why.is_empty() {
-            blocks.push(context(&brief(&why, WHY)));
+            blocks.push(context(&why));
         }
         blocks.extend(reminders(requirement).map(|it| context(&capital(it))));
         if self.is_stale {

@@ -13,8 +13,8 @@ use super::block::{SECTION, units};
 use crate::console::value::{leaves, words};
 use crate::hidden;
 
-/// The most of all arguments on one card. Slack takes some 13000 characters in one message.
-const MOST: usize = 8000;
+/// The most of all arguments on one card. Slack takes some 13000 characters in one message, with all that is around them.
+const MOST: usize = 7000;
 /// The most sections that they take.
 const SECTIONS: usize = 12;
 /// What a text may not say as it is, in letters only: it could be taken for one of the words that stand for values.
@@ -77,7 +77,8 @@ impl Exact {
         let mut parts: Vec<String> = Vec::new();
         let (mut room, mut missing) = (MOST, 0);
         for line in lines {
-            let length = units(&line) + 1;
+            // With the line break before it.
+            let length = units(&line) + 2;
             if length > room || length > SECTION || missing > 0 {
                 missing += 1;
                 continue;

@@ -252,8 +252,12 @@ fn done(kept: &mut Kept, method: &str, body: &Value) -> Value {
 /// What Slack refuses of a message.
 fn unfit(body: &Value) -> Option<String> {
     let blocks = body["blocks"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let total: usize = blocks.iter().map(|it| it.to_string().len()).sum();
-    if blocks.len() > 50 || total > 60_000 {
+    // Not documented: what people have measured.
+    let total: usize = blocks
+        .iter()
+        .map(|it| it.to_string().encode_utf16().count())
+        .sum();
+    if blocks.len() > 50 || total > 13_000 {
         return Some("msg_blocks_too_long".to_owned());
     }
     blocks.iter().find_map(unfit_block)
@@ -278,28 +282,49 @@ fn unfit_block(block: &Value) -> Option<String> {
             return Some(format!("invalid_blocks: {text}"));
         }
     }
-    let units = |it: &Value| it["text"].as_str().unwrap_or_default().encode_utf16().count();
+    let units = |it: &Value| length(it["text"].as_str().unwrap_or_default());
     let fits = match block["type"].as_str()? {
         "header" => (1..=150).contains(&units(&block["text"])),
         "section" => match block["fields"].as_array() {
             Some(fields) => fields.len() <= 10 && fields.iter().all(|it| (1..=2000).contains(&units(it))),
             None => (1..=3000).contains(&units(&block["text"])),
         },
-        "context" => block["elements"].as_array()?.len() <= 10,
+        "context" => {
+            let elements = block["elements"].as_array()?;
+            elements.len() <= 10 && elements.iter().all(|it| (1..=2000).contains(&units(it)))
+        }
         "actions" => {
             let elements = block["elements"].as_array()?;
             let long = |it: &Value| it["value"].as_str().is_some_and(|it| it.len() > 2000);
-            elements.len() <= 25 && elements.iter().all(|it| units(&it["text"]) <= 75 && !long(it))
+            elements.len() <= 25
+                && elements
+                    .iter()
+                    .all(|it| (1..=75).contains(&units(&it["text"])) && !long(it))
         }
         "input" => {
-            let options = block["element"]["options"].as_array();
-            units(&block["label"]) <= 2000
+            let element = &block["element"];
+            let options = element["options"].as_array();
+            let fits = |it: &Value| (1..=75).contains(&units(&it["text"])) && it["value"].is_string();
+            let first = element["initial_value"].as_str().unwrap_or_default();
+            (1..=2000).contains(&units(&block["label"]))
+                && units(&block["hint"]) <= 2000
+                && units(&element["placeholder"]) <= 150
+                && length(first) <= 3000
                 && block["block_id"].as_str().is_some_and(|it| it.len() <= 255)
-                && options.is_none_or(|it| (1..=100).contains(&it.len()))
+                && options.is_none_or(|it| (1..=100).contains(&it.len()) && it.iter().all(fits))
         }
         _ => false,
     };
     (!fits).then(|| format!("invalid_blocks: {block}"))
+}
+
+/// How many characters a text has for Slack, which escapes these three.
+fn length(text: &str) -> usize {
+    let escaped = text
+        .replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;");
+    escaped.encode_utf16().count()
 }
 
 /// Every text object.

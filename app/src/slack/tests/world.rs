@@ -35,6 +35,13 @@ fn pay_out(to: String, cents: u64) -> String {
     format!("{to} has {cents}")
 }
 
+/// Pay many.
+#[approval(required, pool = "managers")]
+#[tool]
+fn pay_many(to: String, lines: Vec<String>) -> String {
+    format!("{to} has {}", lines.len())
+}
+
 #[derive(serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum Severity {
@@ -86,6 +93,11 @@ pub(super) struct Sent {
 impl World {
     /// Alice and bob are linked; U0CAROL is nobody.
     pub(super) async fn new() -> Self {
+        Self::with("").await
+    }
+
+    /// The same, where the policy says more.
+    pub(super) async fn with(more: &str) -> Self {
         let data = tempfile::tempdir().unwrap();
         let policy = r#"
             [actors]
@@ -101,8 +113,8 @@ impl World {
         let clock = TestClock::new();
         let engine = Engine::builder()
             .store(Sqlite::open(data.path().join("countersign.db")).unwrap())
-            .registry(Registry::of::<(pay_out, file_it, book_room, invite, open_safe)>().unwrap())
-            .policy(Policy::parse(policy).unwrap())
+            .registry(Registry::of::<(pay_out, pay_many, file_it, book_room, invite, open_safe)>().unwrap())
+            .policy(Policy::parse(&format!("{policy}\n{more}")).unwrap())
             .worker(false)
             .clock(clock.clone())
             .start()
