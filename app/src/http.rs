@@ -38,7 +38,7 @@ use utoipa_axum::routes;
 use crate::http::problem::Problem;
 use crate::server::Shared;
 
-pub(crate) use extract::too_large;
+pub(crate) use extract::arrived;
 pub(crate) use idempotency::KIND as KEPT_ANSWERS;
 
 /// The routes with what is said of them.

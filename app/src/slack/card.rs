@@ -13,7 +13,7 @@ use super::exact::Exact;
 use super::payload::Button;
 use crate::people::People;
 use crate::reply::asker;
-use crate::requirement::{asked, because, origins, reminders, sentence, time_left};
+use crate::requirement::{self, asked, because, origins, reminders, sentence, time_left};
 use crate::text;
 
 /// The word in the metadata of our messages, by which they are found again.
@@ -38,8 +38,7 @@ pub(super) struct Card<'a> {
 impl Card<'_> {
     /// What is asked, if it still is.
     pub(super) fn asked(&self) -> Option<Requirement> {
-        let mut asked = self.call.requirements().into_iter();
-        asked.find(|it| it.id == self.id)
+        requirement::find(self.call, self.id)
     }
 
     /// Whether somebody who has read the card has read everything that they say yes to.

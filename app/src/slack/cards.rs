@@ -59,9 +59,14 @@ impl Slack {
         let _pen = self.pen(id).lock().await;
         let loaded = self.load(id.call()).await;
         let loaded = loaded.map_err(|error| Trouble::Unknown(error.to_string()))?;
-        let mut message = self.card(&loaded, id).message();
-        message["channel"] = at.channel.as_str().into();
-        message["ts"] = at.ts.as_str().into();
+        self.rewrite(&self.card(&loaded, id), &at.channel, &at.ts).await
+    }
+
+    /// Makes a message show a card.
+    pub(super) async fn rewrite(&self, card: &Card<'_>, channel: &str, ts: &str) -> Result<(), Trouble> {
+        let mut message = card.message();
+        message["channel"] = channel.into();
+        message["ts"] = ts.into();
         self.client.call("chat.update", &message).await.map(|_| ())
     }
 

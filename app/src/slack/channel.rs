@@ -138,13 +138,6 @@ impl Slack {
         ts.ok_or_else(|| Trouble::Unknown("chat.postMessage: the answer names no message".to_owned()))
     }
 
-    async fn rewrite(&self, card: &Card<'_>, channel: &str, ts: &str) -> Result<(), Trouble> {
-        let mut message = card.message();
-        message["channel"] = channel.into();
-        message["ts"] = ts.into();
-        self.client.call("chat.update", &message).await.map(|_| ())
-    }
-
     /// Says below the card that time runs out, once: nobody is told of a message that changes.
     async fn remind(&self, card: &Card<'_>, kept: &mut Kept, notice: NoticeKind) -> Result<(), Fault> {
         let words = match notice {

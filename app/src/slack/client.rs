@@ -9,7 +9,7 @@ use std::time::Duration;
 use reqwest::{Method, StatusCode, Url, header};
 use serde_json::{Value, json};
 
-use crate::outside::{Outside, Reach, reason};
+use crate::outside::{Outside, Reach, reason, retry_after};
 
 /// The most bytes of an answer: a page of messages.
 const MOST: usize = 4 * 1024 * 1024;
@@ -118,9 +118,7 @@ impl Client {
         };
         let status = answer.status();
         if status == StatusCode::TOO_MANY_REQUESTS {
-            let seconds = answer.headers().get(header::RETRY_AFTER);
-            let seconds = seconds.and_then(|it| it.to_str().ok()?.parse().ok());
-            let after = seconds.map_or(PAUSE, Duration::from_secs);
+            let after = retry_after(&answer).unwrap_or(PAUSE);
             return Err(Trouble::Later {
                 why: format!("{method}: too many requests"),
                 after: Some(after),

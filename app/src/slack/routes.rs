@@ -4,10 +4,8 @@
 //! may be lost. The card is also written by the outbox, at least once.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use axum::body::Bytes;
-use axum::extract::{FromRequest, Request, State};
+use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
@@ -22,10 +20,7 @@ use super::people::{Link, Links, User};
 use super::{seen, signature};
 use crate::http::problem::Problem;
 use crate::server::Shared;
-use crate::{console, record, sight};
-
-/// How long a body may take to arrive.
-const ARRIVAL: Duration = Duration::from_secs(10);
+use crate::{console, record, requirement, sight};
 
 /// The routes that Slack calls.
 pub(crate) fn router() -> Router<Shared> {
@@ -38,14 +33,7 @@ async fn interact(State(shared): State<Shared>, request: Request) -> Result<Resp
         return Ok(console::nowhere(request.headers().clone()).await);
     };
     let headers = request.headers().clone();
-    let body = match tokio::time::timeout(ARRIVAL, Bytes::from_request(request, &shared)).await {
-        Ok(Ok(body)) => body,
-        Ok(Err(error)) if error.status() == StatusCode::PAYLOAD_TOO_LARGE => {
-            return Err(crate::http::too_large());
-        }
-        Ok(Err(error)) => return Err(Problem::malformed(error.body_text())),
-        Err(_) => return Err(Problem::body_too_slow()),
-    };
+    let body = crate::http::arrived(request, &shared).await?;
     let engine = shared.engine();
     // Forged requests are counted by their status and told in the log of the process. They are not on record: anybody
     // could fill it.
@@ -319,7 +307,7 @@ impl Taken<'_> {
         if form == Form::Fill {
             // The values passed the schema but not the types of the function: the same is asked once more.
             let call = self.shared.engine().desk().call(id.call()).await?;
-            if call.requirements().iter().any(|it| it.id == id) {
+            if requirement::find(&call, id).is_some() {
                 let errors = record::last_errors(self.shared.session(), id.call()).await?;
                 let errors = [(String::new(), vec![errors])].into();
                 return Ok(Json(modal::answer(&errors, values)).into_response());
