@@ -44,6 +44,14 @@ pub(super) enum Trouble {
 }
 
 impl Trouble {
+    /// Whether it is known that Slack did nothing.
+    pub(super) const fn is_certain(&self) -> bool {
+        match self {
+            Self::Refused(_) | Self::Later { .. } => true,
+            Self::Unknown(_) => false,
+        }
+    }
+
     /// Whether Slack refused with one of these words.
     pub(super) fn is(&self, errors: &[&str]) -> bool {
         matches!(self, Self::Refused(error) if errors.contains(&error.as_str()))

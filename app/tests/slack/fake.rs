@@ -29,6 +29,8 @@ pub(crate) enum Failure {
     Refuses(&'static str),
     /// It asks for patience, so many seconds.
     Busy(u32),
+    /// It does nothing, and something before it answers with this status.
+    Status(u16),
     /// It does what it is asked, and the answer is lost.
     Forgets,
     /// It does what it is asked, and never answers.
@@ -157,6 +159,7 @@ async fn answer(
                 [("retry-after", seconds.to_string())],
             )
                 .into_response(),
+            Some((_, Failure::Status(status))) => StatusCode::from_u16(status).unwrap().into_response(),
             Some((_, Failure::Forgets)) => {
                 done(kept, &method, &body);
                 StatusCode::BAD_GATEWAY.into_response()
@@ -190,9 +193,13 @@ fn done(kept: &mut Kept, method: &str, body: &Value) -> Value {
             let channel = match text("channel").as_str() {
                 "#ops" => OPS.to_owned(),
                 user if user.starts_with('U') => format!("D{}", &user[1..]),
-                channel => channel.to_owned(),
+                channel if channel == OPS || channel == "C0BOSS" || channel.starts_with('D') => {
+                    channel.to_owned()
+                }
+                _ => return refused("channel_not_found"),
             };
-            let ts = format!("1764000000.{:06}", kept.messages.len() + 1);
+            // Later than the time of any test.
+            let ts = format!("1900000000.{:06}", kept.messages.len() + 1);
             let message = Message {
                 channel: channel.clone(),
                 ts: ts.clone(),
@@ -223,16 +230,19 @@ fn done(kept: &mut Kept, method: &str, body: &Value) -> Value {
                 .messages
                 .iter()
                 .rev()
-                .filter(|it| it.channel == text("channel"));
+                .filter(|it| it.channel == text("channel") && it.ts > text("oldest"));
             let messages = of.map(|it| {
                 json!({"type": "message", "ts": it.ts, "app_id": "A0123", "metadata": it.body["metadata"]})
             });
-            json!({"ok": true, "messages": messages.collect::<Vec<_>>(), "has_more": false})
+            paged("messages", &messages.collect::<Vec<_>>(), &text("cursor"))
         }
-        "conversations.list" => json!({
-            "ok": true, "channels": [{"id": "C0OTHER", "name": "other"}, {"id": OPS, "name": "ops"}],
-            "response_metadata": {"next_cursor": ""},
-        }),
+        "conversations.list" => {
+            let channels = [
+                json!({"id": "C0OTHER", "name": "other"}),
+                json!({"id": OPS, "name": "ops"}),
+            ];
+            paged("channels", &channels, &text("cursor"))
+        }
         "conversations.open" => {
             let user = text("users");
             json!({"ok": true, "channel": {"id": format!("D{}", &user[1..])}})
@@ -247,6 +257,20 @@ fn done(kept: &mut Kept, method: &str, body: &Value) -> Value {
         },
         _ => refused("unknown_method"),
     }
+}
+
+/// One page of a list, which has one item: whoever does not turn pages finds nothing.
+fn paged(name: &str, items: &[Value], cursor: &str) -> Value {
+    let place = cursor.parse().unwrap_or(0);
+    let next = if place + 1 < items.len() {
+        (place + 1).to_string()
+    } else {
+        String::new()
+    };
+    json!({
+        "ok": true, name: items.get(place).into_iter().collect::<Vec<_>>(),
+        "response_metadata": {"next_cursor": next},
+    })
 }
 
 /// What Slack refuses of a message.

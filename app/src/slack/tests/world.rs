@@ -80,7 +80,7 @@ pub(super) struct World {
     pub(super) fake: Fake,
     pub(super) clock: TestClock,
     router: Router,
-    _data: TempDir,
+    data: TempDir,
     _stop: watch::Sender<bool>,
 }
 
@@ -147,7 +147,7 @@ impl World {
             slack,
             fake,
             clock,
-            _data: data,
+            data,
             _stop: stop,
         };
         world.link("U0ALICE", "alice").await;
@@ -212,6 +212,13 @@ impl World {
             .await
             .unwrap();
         json!({"type": "message", "channel_id": OPS, "message_ts": said["ts"]})
+    }
+
+    /// The same workspace, as another process over the same store speaks to it.
+    pub(super) fn another(&self) -> Arc<Slack> {
+        let config = Config::find(None, self.data.path()).unwrap();
+        let another = Slack::configured(self.shared.session(), &config, "https://ops.test");
+        another.unwrap().unwrap()
     }
 
     /// Everything an outbox does in one look, as a process that just started does it.
