@@ -169,7 +169,7 @@ fn a_link_that_was_written_past_the_log_shows_in_the_log() {
     assert_eq!(served.ended().0, 0);
     let (code, report) = run(world.house.data(), &["audit", "verify"]);
     assert_eq!(code, 1, "{report}");
-    let found = "`T0123/U0EVE` was never linked to `bob`";
+    let found = "`T0123/U0EVE` was not linked to `bob` by `adam` then";
     assert!(report.to_string().contains(found), "{report}");
 }
 
