@@ -126,6 +126,12 @@ pub(super) fn brief(words: &str, most: usize) -> String {
     format!("{}…", few.collect::<String>())
 }
 
+/// Words for a text without blocks, in which Slack looks for links and mentions whatever else it is told.
+pub(super) fn escaped(words: &str) -> String {
+    let words = words.replace('&', "&amp;");
+    words.replace('<', "&lt;").replace('>', "&gt;")
+}
+
 /// Foreign words on one line, everything that hides written out.
 pub(super) fn shown(words: &str) -> String {
     text::shown(words).into_owned()
@@ -134,6 +140,11 @@ pub(super) fn shown(words: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn words_mention_nobody() {
+        assert_eq!(escaped("<!channel> R&D"), "&lt;!channel&gt; R&amp;D");
+    }
 
     #[test]
     fn a_text_is_as_long_as_anybody_may_count_it() {

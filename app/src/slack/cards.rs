@@ -1,6 +1,6 @@
 //! Cards in Slack: written, and written again.
 
-use countersign::{Call, CallId, Descriptor, RequirementId};
+use countersign::{Call, CallId, Descriptor, Phase, RequirementId};
 use serde_json::{Value, json};
 
 use super::Slack;
@@ -10,6 +10,7 @@ use super::payload;
 use super::people::User;
 use crate::failure::Failure;
 use crate::people::People;
+use crate::record::{self, Voided};
 
 /// A call with all that a card is made from.
 pub(super) struct Loaded {
@@ -17,12 +18,19 @@ pub(super) struct Loaded {
     pub(super) descriptor: Descriptor,
     people: People,
     is_stale: bool,
+    voided: Vec<Voided>,
 }
 
 impl Slack {
     pub(super) async fn load(&self, call: CallId) -> Result<Loaded, Failure> {
         let call = self.session.engine.desk().call(call).await?;
+        // Only then is it asked for again.
+        let voided = match call.phase() {
+            Phase::Approve { .. } => record::voided(&self.session, *call.id()).await?,
+            _ => Vec::new(),
+        };
         Ok(Loaded {
+            voided,
             descriptor: self.session.descriptor(&call).await?,
             people: self.session.people().await?,
             is_stale: self.session.is_stale(&call),
@@ -38,6 +46,7 @@ impl Slack {
             descriptor: &loaded.descriptor,
             people: &loaded.people,
             is_stale: loaded.is_stale,
+            voided: &loaded.voided,
             page: self.page(id),
         }
     }

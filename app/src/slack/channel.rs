@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::Slack;
+use super::block::escaped;
 use super::card::{Card, EVENT};
 use super::client::Trouble;
 use super::people::{Links, is_id};
@@ -58,6 +59,8 @@ struct Kept {
     since: Option<Timestamp>,
     /// Of what people were reminded beside the card, which changes in silence.
     reminded: Vec<NoticeKind>,
+    /// How often people were told that it is asked again.
+    rounds: usize,
 }
 
 /// Carries notices to `slack:#channel`, `slack:C…` and `slack:U…`.
@@ -125,7 +128,10 @@ impl Slack {
             kept.since = Some(self.session.engine.now());
             version = Some(self.keep(&row_id, &kept, version).await?);
             match self.write(&card, &kept.channel).await {
-                Ok(ts) => kept.ts = Some(ts),
+                Ok(ts) => {
+                    kept.ts = Some(ts);
+                    kept.rounds = card.rounds();
+                }
                 Err(trouble) => {
                     if trouble.is_certain() {
                         kept.since = None;
@@ -148,6 +154,7 @@ impl Slack {
             ts: None,
             since: None,
             reminded: Vec::new(),
+            rounds: 0,
         })
     }
 
@@ -159,8 +166,17 @@ impl Slack {
         ts.ok_or_else(|| Trouble::Unknown("chat.postMessage: the answer names no message".to_owned()))
     }
 
-    /// Says below the card that time runs out, once: nobody is told of a message that changes.
+    /// Says below the card that time runs out or that it is asked again, once: nobody is told of a message that changes.
     async fn remind(&self, card: &Card<'_>, kept: &mut Kept, notice: NoticeKind) -> Result<(), Fault> {
+        let rounds = card.rounds();
+        if let Some(again) = card
+            .asked()
+            .and_then(|it| card.again(&it))
+            .filter(|_| rounds > kept.rounds)
+        {
+            self.reply(card, kept, &again).await?;
+            kept.rounds = rounds;
+        }
         let words = match notice {
             NoticeKind::Warned => "Three quarters of the time are over.",
             NoticeKind::Escalated => "Nobody has answered; others are told.",
@@ -169,13 +185,21 @@ impl Slack {
         if kept.reminded.contains(&notice) {
             return Ok(());
         }
-        let body = json!({
-            "channel": kept.channel, "thread_ts": kept.ts, "reply_broadcast": true, "mrkdwn": false,
-            "text": format!("{}: {words}", card.call.tool()), "unfurl_links": false, "unfurl_media": false,
-        });
-        self.client.call("chat.postMessage", &body).await.map_err(fault)?;
+        self.reply(card, kept, words).await?;
         kept.reminded.push(notice);
         Ok(())
+    }
+
+    async fn reply(&self, card: &Card<'_>, kept: &Kept, words: &str) -> Result<(), Fault> {
+        let body = json!({
+            "channel": kept.channel, "thread_ts": kept.ts, "reply_broadcast": true, "mrkdwn": false,
+            "text": escaped(&format!("{}: {words}", card.call.tool())), "unfurl_links": false, "unfurl_media": false,
+        });
+        self.client
+            .call("chat.postMessage", &body)
+            .await
+            .map(|_| ())
+            .map_err(fault)
     }
 
     /// A card that may have been written, if it was. Only our own app's messages are looked at, where it is known

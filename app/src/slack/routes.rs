@@ -168,19 +168,17 @@ impl Taken<'_> {
         card: Option<&payload::Card>,
     ) -> Result<Response, Problem> {
         let verdict = match button {
-            Button::Approve => Verdict::Approve,
-            Button::Confirm => Verdict::Confirm,
-            Button::Reject | Button::Fill => {
+            Button::Approve => Some(Verdict::Approve),
+            Button::Confirm => Some(Verdict::Confirm),
+            Button::Reject | Button::Fill => None,
+        };
+        let told = match (self.has_read(button != Button::Reject, id).await?, verdict) {
+            (Err(why), _) => Err(why),
+            (Ok(()), Some(verdict)) => self.decided(Decision::new(id, verdict)).await?,
+            (Ok(()), None) => {
                 self.asked(button, id, card).await?;
                 return Ok(StatusCode::OK.into_response());
             }
-        };
-        let told = if self.is_shown(id).await? {
-            self.decided(Decision::new(id, verdict)).await?
-        } else {
-            let by = self.link.identity();
-            put_on_record(self.shared, self.payload, Some(&by), "not_shown").await?;
-            Err("a part of the arguments is not shown here; read it in the console".to_owned())
         };
         if let (Err(why), Some(card)) = (&told, card) {
             self.slack
@@ -188,6 +186,18 @@ impl Taken<'_> {
         }
         self.slack.renew_soon(id, card);
         Ok(StatusCode::OK.into_response())
+    }
+
+    /// Whether somebody who says yes could read what they say yes to; that they could not is on record.
+    async fn has_read(&self, says_yes: bool, id: RequirementId) -> Result<Result<(), String>, Problem> {
+        if !says_yes || self.is_shown(id).await? {
+            return Ok(Ok(()));
+        }
+        let by = self.link.identity();
+        put_on_record(self.shared, self.payload, Some(&by), "not_shown").await?;
+        Ok(Err(
+            "a part of it is not shown here; read it in the console".to_owned()
+        ))
     }
 
     /// Whether what is asked was shown whole. What is not asked any more is for the desk to refuse.
@@ -281,6 +291,9 @@ impl Taken<'_> {
 
     async fn submitted(self, form: Form, about: &About, values: &Values) -> Result<Response, Problem> {
         let id = about.requirement;
+        if let Err(why) = self.has_read(form == Form::Fill, id).await? {
+            return Ok(Json(modal::instead(&not_decided(&why))).into_response());
+        }
         let decision = match form {
             Form::Reject => modal::rejection(about, values),
             Form::Fill => match self.shared.engine().desk().call(id.call()).await {

@@ -6,6 +6,9 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, StatusCode};
+use countersign::core::actor::Kind;
+use countersign::ledger::SqliteLog;
+use countersign::policy::ActorEntry;
 use countersign::prelude::*;
 use countersign::store::Sqlite;
 use countersign::testing::TestClock;
@@ -81,7 +84,7 @@ pub(super) struct World {
     pub(super) clock: TestClock,
     router: Router,
     data: TempDir,
-    _stop: watch::Sender<bool>,
+    stop: watch::Sender<bool>,
 }
 
 /// How a request is sent.
@@ -148,7 +151,7 @@ impl World {
             fake,
             clock,
             data,
-            _stop: stop,
+            stop,
         };
         world.link("U0ALICE", "alice").await;
         world.link("U0BOB", "bob").await;
@@ -163,6 +166,25 @@ impl World {
     pub(super) async fn link(&self, user: &str, actor: &str) {
         let (ada, actor) = (Identity::asserted("ada").unwrap(), actor.parse().unwrap());
         let answer = self.links().link(&ada, &here(user), &actor).await.unwrap();
+        assert_eq!(answer, Answer::Accepted);
+    }
+
+    /// Ada gives somebody these roles and takes all others.
+    pub(super) async fn roles(&self, of: &str, roles: &[&str]) {
+        let entry = ActorEntry {
+            kind: Kind::Person,
+            roles: roles.iter().map(|it| it.parse().unwrap()).collect(),
+            owner: None,
+            lent: None,
+        };
+        self.becomes(of, Some(entry)).await;
+    }
+
+    /// Ada makes somebody something else, or nobody.
+    pub(super) async fn becomes(&self, id: &str, entry: Option<ActorEntry>) {
+        let ada = Identity::asserted("ada").unwrap();
+        let engine = self.shared.engine();
+        let answer = engine.set_actor(&ada, &id.parse().unwrap(), entry).await.unwrap();
         assert_eq!(answer, Answer::Accepted);
     }
 
@@ -212,6 +234,22 @@ impl World {
             .await
             .unwrap();
         json!({"type": "message", "channel_id": OPS, "message_ts": said["ts"]})
+    }
+
+    /// The server anew, over the same store.
+    pub(super) fn restart(&mut self) {
+        let (stop, stopping) = watch::channel(false);
+        self.slack = self.another();
+        self.shared = Shared::new(
+            self.shared.session().clone(),
+            Limits::new(1_000_000),
+            Reports::default(),
+            Some(self.slack.clone()),
+            None,
+            stopping,
+        );
+        self.router = router(self.shared.clone());
+        self.stop = stop;
     }
 
     /// The same workspace, as another process over the same store speaks to it.
@@ -324,6 +362,12 @@ impl World {
         rows.iter()
             .map(|it| serde_json::from_str(&it.text).unwrap())
             .collect()
+    }
+
+    /// The log as it is stored, for whoever verifies it.
+    pub(super) fn stored_log(&self) -> SqliteLog {
+        let place = self.data.path().join("countersign.db");
+        SqliteLog::open(place, self.shared.engine().tenant()).unwrap()
     }
 
     pub(super) async fn size(&self) -> u64 {
