@@ -4,6 +4,8 @@ mod actors;
 #[cfg(feature = "http")]
 mod oidc;
 #[cfg(feature = "http")]
+mod outbox;
+#[cfg(feature = "http")]
 mod slack;
 
 use std::path::PathBuf;
@@ -19,6 +21,8 @@ use countersign::{ActorId, CallId, GrantId, RequirementId, RunId};
 pub(crate) use actors::{ActorKind, Actors, ActorsArgs};
 #[cfg(feature = "http")]
 pub(crate) use oidc::Oidc;
+#[cfg(feature = "http")]
+pub(crate) use outbox::Outbox;
 #[cfg(feature = "http")]
 pub(crate) use slack::Slack;
 
@@ -96,6 +100,10 @@ pub(crate) enum Command {
     #[cfg(feature = "http")]
     #[command(subcommand)]
     Oidc(Oidc),
+    /// List notices to people elsewhere, and send again what was given up
+    #[cfg(feature = "http")]
+    #[command(subcommand)]
+    Outbox(Outbox),
     /// Say which user of Slack decides as whom
     #[cfg(feature = "http")]
     #[command(subcommand)]

@@ -12,7 +12,7 @@ use regex::Regex;
 use serde::Deserialize;
 
 use crate::failure::Failure;
-use crate::{oidc, slack, webhook};
+use crate::{email, oidc, slack, webhook};
 
 /// The file in the data directory that counts unless another is named.
 pub(crate) const USUAL: &str = "serve.toml";
@@ -35,6 +35,7 @@ pub(crate) struct Config {
     pub(crate) external: External,
     #[serde(default)]
     pub(crate) webhooks: BTreeMap<String, webhook::Config>,
+    pub(crate) email: Option<email::Config>,
     pub(crate) oidc: Option<oidc::Config>,
     /// Where it was read: what it names is found from there.
     #[serde(skip)]

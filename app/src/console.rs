@@ -17,6 +17,7 @@ mod diff;
 mod events;
 pub(crate) mod form;
 mod inbox;
+mod outbox;
 mod page;
 mod people;
 mod question;
@@ -66,6 +67,8 @@ pub(crate) fn router() -> Router<Shared> {
         .route("/history", get(calls::history))
         .route("/keys", get(settings::keys).post(settings::make_key))
         .route("/keys/{id}/revoke", post(settings::revoke_key))
+        .route("/outbox", get(outbox::outbox))
+        .route("/outbox/{id}/again", post(outbox::again))
         .route("/people", get(people::people).post(people::change))
         .route("/requests/{id}", get(call::request))
         .route("/requests/{id}/{verb}", post(decide::decide))

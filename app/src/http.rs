@@ -13,6 +13,7 @@ mod extract;
 mod grants;
 mod idempotency;
 pub(crate) mod keys;
+pub(crate) mod outbox;
 pub(crate) mod problem;
 mod requirements;
 mod runs;
@@ -36,6 +37,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::http::problem::Problem;
+use crate::outbox::look::{self, State as Standing};
 use crate::server::Shared;
 
 pub(crate) use extract::arrived;
@@ -79,6 +81,8 @@ fn described() -> OpenApiRouter<Shared> {
         .routes(routes!(audit::proof))
         .routes(routes!(keys::list, keys::create))
         .routes(routes!(keys::revoke))
+        .routes(routes!(outbox::list))
+        .routes(routes!(outbox::again))
         .routes(routes!(actors::list))
         .routes(routes!(actors::set, actors::remove))
         .routes(routes!(subjects::list, subjects::link))
@@ -171,9 +175,14 @@ async fn readyz(State(shared): State<Shared>) -> Response {
 /// Counters for Prometheus. Without names of tools or people, so it needs no credential.
 #[utoipa::path(get, path = "/metrics",
     responses((status = 200, body = String, content_type = "application/openmetrics-text")))]
-async fn metrics(State(shared): State<Shared>) -> impl IntoResponse {
+async fn metrics(State(shared): State<Shared>) -> Result<impl IntoResponse, Problem> {
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    ([(header::CONTENT_TYPE, kind)], shared.metrics().text())
+    let metrics = shared.metrics();
+    for (gauge, state) in [(&metrics.due, Standing::Due), (&metrics.dead, Standing::Dead)] {
+        let count = look::count(shared.engine(), state).await?;
+        gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
+    }
+    Ok(([(header::CONTENT_TYPE, kind)], metrics.text()))
 }
 
 /// What may go wrong with any request that needs a credential, for the document.

@@ -40,6 +40,8 @@ mod console;
 mod credential;
 mod decide;
 mod desk;
+#[cfg(feature = "http")]
+mod email;
 mod explain;
 mod failure;
 mod grants;
@@ -51,6 +53,8 @@ mod input;
 mod keys;
 mod lists;
 mod local;
+#[cfg(feature = "http")]
+mod notices;
 #[cfg(feature = "http")]
 mod oidc;
 #[cfg(feature = "http")]

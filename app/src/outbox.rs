@@ -11,6 +11,7 @@
 mod channel;
 mod delivery;
 mod fill;
+pub(crate) mod look;
 mod send;
 #[cfg(test)]
 mod tests;

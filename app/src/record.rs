@@ -171,6 +171,10 @@ impl Record {
             "credential.revoked" => format!("revoked {}", self.credential()),
             "session.opened" => "signed in".to_owned(),
             "session.closed" => "signed out".to_owned(),
+            "notice.sent_again" => {
+                let id = self.entry["notice"]["id"].as_str().unwrap_or_default();
+                format!("sent the notice {} again", text::shown(id))
+            }
             "policy.changed" => "the policy was loaded".to_owned(),
             "blobs.erased" => format!("erased the words of {}{}", self.shown("call"), self.basis()),
             "hold.set" => format!("forbade to erase {}{}", self.held(), self.basis()),

@@ -12,7 +12,7 @@ use crate::people::People;
 use crate::reply::Reply;
 use crate::{actors, audit, call, chat, decide, explain, grants, lists, runs, show, tools, traces};
 #[cfg(feature = "http")]
-use crate::{keys, oidc};
+use crate::{keys, notices, oidc};
 
 /// How often a call that another process runs is looked at.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
@@ -110,6 +110,8 @@ impl Session {
             Command::Key(args) => keys::answer(self, args).await,
             #[cfg(feature = "http")]
             Command::Oidc(args) => oidc::answer(self, args).await,
+            #[cfg(feature = "http")]
+            Command::Outbox(args) => notices::answer(self, args).await,
             #[cfg(feature = "http")]
             Command::SignIn(args) => keys::sign_in(self, args).await,
             #[cfg(feature = "http")]

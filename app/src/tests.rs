@@ -1,6 +1,8 @@
 //! Two processes on one store: another release of the program, and one that looks days later.
 
 mod local;
+#[cfg(feature = "http")]
+mod notices;
 
 use std::path::Path;
 use std::sync::LazyLock;

@@ -9,6 +9,7 @@ use countersign::core::time::Timestamp;
 use super::assets::{Assets, assets};
 use super::visible::{Line, MARK};
 use crate::http::problem::Problem;
+use crate::outbox::look::may_look;
 use crate::server::{Caller, Shared};
 use crate::{sight, text};
 
@@ -24,6 +25,7 @@ pub(super) enum Place {
     Grants,
     Keys,
     People,
+    Outbox,
     Audit,
 }
 
@@ -102,6 +104,9 @@ impl Frame<'_> {
         menu.push(entry(None, "Runs", "/runs", Place::Runs));
         if sight::sees_log(&self.caller.actor) {
             menu.push(entry(None, "Audit log", "/audit", Place::Audit));
+        }
+        if may_look(&self.caller.actor) {
+            menu.push(entry(None, "Outbox", "/outbox", Place::Outbox));
         }
         menu.push(entry(Some("Settings"), "Remembered", "/grants", Place::Grants));
         menu.push(entry(None, "Keys", "/keys", Place::Keys));

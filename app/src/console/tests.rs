@@ -1,5 +1,6 @@
 //! The console from outside, request by request: who is turned away, what a GET does, what is text.
 
+mod outbox;
 mod world;
 
 use std::time::Duration;

@@ -20,6 +20,11 @@ pub(crate) trait Channel: Send + Sync {
         true
     }
 
+    /// Whether anybody there wants to hear of decisions that are not the last one.
+    fn tells_steps(&self) -> bool {
+        true
+    }
+
     /// The destinations of one person, for what is asked of nobody else.
     async fn of_person(&self, _person: &ActorId) -> Result<Vec<String>, Error> {
         Ok(Vec::new())

@@ -50,6 +50,8 @@ pub(crate) struct Kept {
     pub(crate) to: String,
     /// The number of the audit entry at which it was found out.
     pub(crate) seq: u64,
+    /// The id of the first notice of the same thing to the same place; none if this is the first.
+    pub(crate) first: Option<String>,
     /// When it was found out.
     pub(crate) found_at: Timestamp,
     /// Since when it is tried; anew once somebody sends it again.
@@ -85,6 +87,7 @@ impl Delivery {
                 requirement,
                 to,
                 seq,
+                first: None,
                 found_at: now,
                 since: now,
                 tries: 0,
@@ -167,11 +170,13 @@ impl Delivery {
         self.moved(DUE, DEAD, now.after(BURIED), Some(why))
     }
 
-    #[allow(dead_code, reason = "for whoever looks after the outbox")]
     /// What was given up is due again, at once.
-    pub(super) fn revived(mut self, now: Timestamp) -> Vec<EdgeWrite> {
+    pub(super) fn revived(mut self, now: Timestamp) -> (Self, Vec<EdgeWrite>) {
+        let gone = self.gone(DEAD);
         self.kept.since = now;
-        self.moved(DEAD, DUE, now, None)
+        (self.at, self.version) = (now, 0);
+        let due = self.put(DUE);
+        (self, vec![gone, due])
     }
 
     fn moved(mut self, from: &str, to: &str, at: Timestamp, why: Option<&str>) -> Vec<EdgeWrite> {

@@ -9,7 +9,7 @@ use countersign::store::{
 use countersign::{Call, CallId, Error, NoticeKind, Policy, Requirement, RequirementId, RequirementKind};
 use serde::{Deserialize, Serialize};
 
-use super::{Delivery, Outbox};
+use super::{Channel, Delivery, Outbox};
 
 /// Where the outbox stands in the log.
 const CURSOR: &str = "outbox.cursor";
@@ -28,8 +28,8 @@ struct Told {
     has: u16,
     warned: bool,
     escalated: bool,
-    /// Who was told.
-    to: Vec<String>,
+    /// Who was told, each with the id of the first notice.
+    to: BTreeMap<String, Option<String>>,
     /// Up to which entry (exclusive) the log was read then.
     seq: u64,
 }
@@ -173,31 +173,37 @@ impl Outbox {
             decided.remove(&asked.id);
             let before = told.remove(&asked.id);
             let to = self.destinations(&asked, policy).await?;
-            let mut news = |notice, to: &str| edges.extend(self.delivery(notice, asked.id, to, seq));
-            let known = before.as_ref().map_or(&[][..], |(_, it)| &it.to);
+            let known = before.as_ref().map(|(_, it)| it.to.clone()).unwrap_or_default();
+            let mut now = known.clone();
             let escalated = asked.escalated && before.as_ref().is_some_and(|(_, it)| !it.escalated);
-            for place in to.iter().filter(|it| !known.contains(it)) {
+            for place in to.iter().filter(|it| !known.contains_key(*it)) {
                 let notice = if escalated {
                     NoticeKind::Escalated
                 } else {
                     NoticeKind::Asked
                 };
-                news(notice, place);
+                let first = self.delivery(notice, asked.id, (place, None), seq);
+                now.insert(place.clone(), first.as_ref().map(|it| it.id.clone()));
+                edges.extend(first.map(|it| it.put(super::DUE)));
             }
             if let Some((_, was)) = &before {
+                if asked.has > was.has {
+                    let told = known.iter().filter(|(it, _)| self.tells_steps(it));
+                    let steps =
+                        told.filter_map(|it| self.delivery(NoticeKind::Decided, asked.id, parts(it), seq));
+                    edges.extend(steps.map(|it| it.put(super::DUE)));
+                }
                 let changes = [
-                    (asked.has > was.has).then_some(NoticeKind::Decided),
                     (asked.warned && !was.warned).then_some(NoticeKind::Warned),
                     escalated.then_some(NoticeKind::Escalated),
                 ];
                 for notice in changes.into_iter().flatten() {
-                    for place in known {
-                        news(notice, place);
-                    }
+                    let told = known
+                        .iter()
+                        .filter_map(|it| self.delivery(notice, asked.id, parts(it), seq));
+                    edges.extend(told.map(|it| it.put(super::DUE)));
                 }
             }
-            let mut now: BTreeSet<String> = to.into_iter().collect();
-            now.extend(known.iter().cloned());
             if now.is_empty() {
                 continue;
             }
@@ -208,7 +214,11 @@ impl Outbox {
             let Some(notice) = self.end(call.id(), id, was.seq, seq).await? else {
                 continue;
             };
-            edges.extend(was.to.iter().filter_map(|it| self.delivery(notice, id, it, seq)));
+            let told = was
+                .to
+                .iter()
+                .filter_map(|it| self.delivery(notice, id, parts(it), seq));
+            edges.extend(told.map(|it| it.put(super::DUE)));
             edges.push(EdgeWrite::Delete {
                 kind: TOLD.to_owned(),
                 id: id.to_string(),
@@ -220,18 +230,32 @@ impl Outbox {
             let to = self.reached(self.places(call, id, policy));
             let news = to
                 .iter()
-                .filter_map(|it| self.delivery(NoticeKind::Decided, id, it, seq));
-            edges.extend(news);
+                .filter_map(|it| self.delivery(NoticeKind::Decided, id, (it, None), seq));
+            edges.extend(news.map(|it| it.put(super::DUE)));
         }
         Ok(())
     }
 
-    /// Nothing, if nobody there wants to hear of that.
-    fn delivery(&self, notice: NoticeKind, id: RequirementId, to: &str, seq: u64) -> Option<EdgeWrite> {
+    /// Nothing, if nobody there wants to hear of that. A place comes with the first notice that it had.
+    fn delivery(
+        &self,
+        notice: NoticeKind,
+        id: RequirementId,
+        (to, first): (&str, Option<&str>),
+        seq: u64,
+    ) -> Option<Delivery> {
         let now = self.engine.now();
         let wanted = self.channels.to(to).is_none_or(|it| it.tells(notice));
-        wanted
-            .then(|| Delivery::new(self.engine.tenant(), notice, id, to.to_owned(), seq, now).put(super::DUE))
+        wanted.then(|| {
+            let mut delivery = Delivery::new(self.engine.tenant(), notice, id, to.to_owned(), seq, now);
+            delivery.kept.first = first.map(str::to_owned);
+            delivery
+        })
+    }
+
+    /// Whether a place wants to hear of decisions that are not the last one.
+    fn tells_steps(&self, to: &str) -> bool {
+        self.channels.to(to).is_none_or(Channel::tells_steps)
     }
 
     /// What was told of a call, with the versions of the rows.
@@ -342,7 +366,7 @@ impl Outbox {
 
 fn told_row(
     asked: &Requirement,
-    to: BTreeSet<String>,
+    to: BTreeMap<String, Option<String>>,
     seq: u64,
     before: Option<u64>,
 ) -> Result<EdgeWrite, Error> {
@@ -351,7 +375,7 @@ fn told_row(
         has: asked.has,
         warned: asked.warned,
         escalated: asked.escalated,
-        to: to.into_iter().collect(),
+        to,
         seq,
     };
     Ok(EdgeWrite::Put(EdgeRow {
@@ -362,6 +386,11 @@ fn told_row(
         at: None,
         state: serde_json::to_string(&told).map_err(|error| damaged("what was told", &error))?,
     }))
+}
+
+/// A place and the first notice that it had.
+fn parts<'a>((to, first): (&'a String, &'a Option<String>)) -> (&'a str, Option<&'a str>) {
+    (to, first.as_deref())
 }
 
 fn read(row: &EntryRow) -> Result<Entry, serde_json::Error> {

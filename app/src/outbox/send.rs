@@ -9,7 +9,7 @@ use countersign::{Error, Timestamp};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::{DEAD, DUE, Delivery, Fault, Outbox};
+use super::{DUE, Delivery, Fault, Outbox};
 
 /// How many are looked at at once, and are put off in one commit.
 const PAGE: usize = 256;
@@ -114,16 +114,6 @@ impl Outbox {
             writes = rest;
         }
         Ok(())
-    }
-
-    #[allow(dead_code, reason = "for whoever looks after the outbox")]
-    /// Sends again what was given up. False if there is none of that id.
-    pub(crate) async fn again(&self, id: &str) -> Result<bool, Error> {
-        let found = self.engine.store().edge(self.engine.tenant(), DEAD, id).await?;
-        match found.and_then(Delivery::read) {
-            Some(dead) => self.committed(dead.revived(self.engine.now())).await,
-            None => Ok(false),
-        }
     }
 
     /// Whether it was as expected. What is lost with the machine is sent again, which is allowed.

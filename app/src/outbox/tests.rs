@@ -11,6 +11,7 @@ use countersign::{Call, CallId, NoticeKind};
 use tempfile::TempDir;
 use tokio::sync::watch;
 
+use super::look::{self, Again, State};
 use super::{Channel, Channels, DEAD, DUE, Delivery, Fault, Outbox, SENT};
 use crate::config::Notify;
 
@@ -446,11 +447,13 @@ async fn what_can_never_arrive_is_given_up_at_once_and_may_be_sent_again() {
     assert_eq!((world.kept(DUE).await, world.kept(DEAD).await), (0, 1));
     let id = world.wire.tries.lock().unwrap()[0].clone();
     *world.wire.fault.lock().unwrap() = None;
-    assert!(world.outbox().again(&id).await.unwrap());
-    assert!(
-        !world.outbox().again(&id).await.unwrap(),
-        "it is not dead any more"
-    );
+    let bob = Identity::asserted("bob").unwrap();
+    let again = look::again(&world.engine, &id, &bob).await.unwrap();
+    assert!(matches!(again, Again::Due(_)), "{again:?}");
+    let again = look::again(&world.engine, &id, &bob).await.unwrap();
+    assert_eq!(again, Again::Otherwise(State::Due), "it is not dead any more");
+    let unknown = look::again(&world.engine, "msg_0", &bob).await.unwrap();
+    assert_eq!(unknown, Again::Unknown);
     world.look().await;
     assert_eq!(world.arrived(), at(&[(NoticeKind::Asked, "test:ops")]));
     assert_eq!((world.kept(SENT).await, world.kept(DEAD).await), (1, 0));

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::config::Config;
+use crate::email::Emails;
 use crate::failure::Failure;
 use crate::outbox::Channels;
 use crate::session::Session;
@@ -20,6 +21,12 @@ pub(super) fn made(
     let mut channels = Channels::default();
     if !config.webhooks.is_empty() {
         channels.add("webhook", Webhooks::new(session.engine.clone(), config, base)?);
+    }
+    if let Some(email) = &config.email {
+        channels.add(
+            "mailto",
+            Emails::new(session.engine.clone(), config, email, base)?,
+        );
     }
     if let Some(slack) = slack {
         channels.add("slack", Cards(slack.clone()));

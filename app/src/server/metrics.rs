@@ -34,6 +34,8 @@ pub(crate) struct Metrics {
     pub(crate) streams: Gauge,
     pub(crate) connections: Gauge,
     pub(crate) entries: Gauge<u64, AtomicU64>,
+    pub(crate) due: Gauge,
+    pub(crate) dead: Gauge,
 }
 
 impl Metrics {
@@ -43,6 +45,7 @@ impl Metrics {
         let seconds = Family::<Route, Histogram>::new_with_constructor(|| {
             Histogram::new([0.001, 0.005, 0.02, 0.1, 0.5, 2.0, 10.0])
         });
+        let (due, dead) = (Gauge::default(), Gauge::default());
         let (streams, connections, entries) = (Gauge::default(), Gauge::default(), Gauge::default());
         registry.register(
             "http_requests",
@@ -61,6 +64,16 @@ impl Metrics {
             "Entries of the audit log, as far as this process saw",
             entries.clone(),
         );
+        registry.register(
+            "outbox_due",
+            "Notices that are to be sent, up to 1000",
+            due.clone(),
+        );
+        registry.register(
+            "outbox_dead",
+            "Notices that were given up, up to 1000",
+            dead.clone(),
+        );
         Self {
             registry,
             answered,
@@ -68,6 +81,8 @@ impl Metrics {
             streams,
             connections,
             entries,
+            due,
+            dead,
         }
     }
 

@@ -8,6 +8,7 @@ mod house;
 mod matrix;
 mod notices;
 mod once;
+mod outbox;
 mod process;
 mod roles;
 mod served;

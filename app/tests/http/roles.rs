@@ -26,6 +26,9 @@ audrey  POST   /v1/runs/{run}/continue         {}                    403 not_all
 alice   POST   /v1/keys                        {"actor":"bob"}       403 not_allowed
 alice   POST   /v1/keys                        {"actor":"robot"}     403 not_allowed
 alice   POST   /v1/keys                        {"actor":"nobody"}    403 not_allowed
+bob     GET    /v1/outbox                      -                     403 not_allowed
+relay   GET    /v1/outbox                      -                     403 not_allowed
+audrey  GET    /v1/outbox                      -                     200
 robot   POST   /v1/keys                        {}                    403 not_allowed
 relay   POST   /v1/keys                        {}                    403 not_allowed
 adam    POST   /v1/keys                        {"actor":"bob"}       403 not_allowed

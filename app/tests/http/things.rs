@@ -102,6 +102,11 @@ pub(crate) fn routes() -> Vec<Route> {
         route("GET /v1/keys", Named::Nothing),
         with("POST /v1/keys", Named::Nothing, || json!({})),
         route("DELETE /v1/keys/{id}", Named::Key),
+        route("GET /v1/outbox", Named::Nothing),
+        route(
+            "POST /v1/outbox/{id}/again",
+            Named::Shared("msg_00000000000000000000000000000000"),
+        ),
         route("GET /v1/actors", Named::Nothing),
         with(
             "PUT /v1/actors/{id}",

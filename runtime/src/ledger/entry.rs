@@ -93,7 +93,10 @@ pub(super) struct Fields<'a> {
     #[serde(default)]
     pub(super) after: Option<Side>,
     #[serde(borrow, default)]
-    pub(super) credential: Option<Credential<'a>>,
+    pub(super) credential: Option<Named<'a>>,
+    /// The notice that was sent again.
+    #[serde(borrow, default)]
+    pub(super) notice: Option<Named<'a>>,
     #[serde(borrow, default)]
     args: Option<Text<'a>>,
     #[serde(borrow, default)]
@@ -215,8 +218,9 @@ pub(super) enum Side {
     Policy(String),
 }
 
+/// Something of which only the id is read.
 #[derive(Debug, Deserialize)]
-pub(super) struct Credential<'a> {
+pub(super) struct Named<'a> {
     #[serde(borrow, default)]
     pub(super) id: Option<Text<'a>>,
 }

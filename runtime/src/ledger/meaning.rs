@@ -128,6 +128,12 @@ impl Meaning {
                 let credential = entry.credential.as_ref().ok_or("it has no `credential`")?;
                 named(credential.id.as_ref(), "credential").map(|_| ())
             }
+            "notice.sent_again" => {
+                let by = entry.actor.as_ref().ok_or("nobody did it")?;
+                named(by.id.as_ref(), "actor")?;
+                let notice = entry.notice.as_ref().ok_or("it has no `notice`")?;
+                named(notice.id.as_ref(), "notice").map(|_| ())
+            }
             "slack.user_linked" => self.links.linked(entry),
             "slack.user_unlinked" => self.links.unlinked(entry),
             "actor.refused" | "decision.refused" | "keeping.refused" | "slack.refused" => Ok(()),

@@ -492,6 +492,7 @@ fn every_kind_that_is_written_is_documented() {
                     "actor.",
                     "credential.",
                     "session.",
+                    "notice.",
                     "slack.",
                 ];
                 let end = word.split_once('.').map_or("", |it| it.1);

@@ -499,20 +499,18 @@ async fn a_history_of_changes_that_cannot_be_is_found() {
     let mut entries = honest.clone();
     entries.remove(2);
     contradictions::refused(&entries, 2, "was not so before");
-    // Of credentials, who and which.
-    for kind in [
-        "credential.created",
-        "credential.revoked",
-        "session.opened",
-        "session.closed",
+    // Of credentials and notices, who and which.
+    for (kind, what) in [
+        ("credential.created", "credential"),
+        ("credential.revoked", "credential"),
+        ("session.opened", "credential"),
+        ("session.closed", "credential"),
+        ("notice.sent_again", "notice"),
     ] {
-        let told = json!({"kind": kind, "actor": {"id": "ada"}, "credential": {"id": "k1", "kind": "api_key"},
+        let told = json!({"kind": kind, "actor": {"id": "ada"}, what: {"id": "k1", "kind": "api_key"},
             "time": honest[3]["time"]});
-        for (gone, why) in [
-            ("", ""),
-            ("actor", "nobody did it"),
-            ("credential", "no `credential`"),
-        ] {
+        let missing = format!("no `{what}`");
+        for (gone, why) in [("", ""), ("actor", "nobody did it"), (what, missing.as_str())] {
             let mut last = told.as_object().unwrap().clone();
             last.remove(gone);
             let mut entries = honest.clone();

@@ -85,6 +85,10 @@ pub(super) fn people() -> Vec<Map<String, Value>> {
         said("credential.revoked", credential("api_key")),
         said("session.opened", credential("session")),
         said("session.closed", credential("session")),
+        said(
+            "notice.sent_again",
+            json!({"notice": {"id": "msg_example", "kind": "asked", "requirement": "req_example"}}),
+        ),
         said("slack.user_linked", json!({"slack": "T0123/U0456", "who": "bob"})),
         said(
             "slack.user_unlinked",
