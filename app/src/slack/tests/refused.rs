@@ -119,6 +119,8 @@ async fn who_pressed_twice_decided_once() {
     let second = world.send(&press).await;
     assert_eq!((first.status, second.status), (StatusCode::OK, StatusCode::OK));
     assert_eq!((world.phase(call).await, world.size().await), ("cleared", size));
+    // The card is written anew after each press, and whoever is told something is told before that.
+    world.fake.asked("chat.update", 2).await;
     assert!(
         world.fake.calls("chat.postEphemeral").is_empty(),
         "it is no mistake to press twice"

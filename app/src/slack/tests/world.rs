@@ -38,6 +38,13 @@ fn pay_out(to: String, cents: u64) -> String {
     format!("{to} has {cents}")
 }
 
+/// Wire money: two must agree.
+#[approval(required, pool = "managers", quorum = 2)]
+#[tool]
+fn wire_it(to: String, cents: u64) -> String {
+    format!("{to} has {cents}")
+}
+
 /// Pay many.
 #[approval(required, pool = "managers")]
 #[tool]
@@ -116,7 +123,10 @@ impl World {
         let clock = TestClock::new();
         let engine = Engine::builder()
             .store(Sqlite::open(data.path().join("countersign.db")).unwrap())
-            .registry(Registry::of::<(pay_out, pay_many, file_it, book_room, invite, open_safe)>().unwrap())
+            .registry(
+                Registry::of::<(pay_out, wire_it, pay_many, file_it, book_room, invite, open_safe)>()
+                    .unwrap(),
+            )
             .policy(Policy::parse(&format!("{policy}\n{more}")).unwrap())
             .worker(false)
             .clock(clock.clone())
