@@ -136,9 +136,13 @@ fn a_card_is_written_once_although_the_server_is_killed_meanwhile() {
     let (_, asked) = served.propose("alice", "unlock", &json!({"door": "north"}));
     world.until_a_card_says("door: north");
     served.kill();
-    // Its lease lapses.
-    let lapsed = "UPDATE edge SET at = 0 WHERE kind = 'outbox.due'";
-    world.house.sql().execute(lapsed, []).unwrap();
+    // Time goes by: its lease lapses, and whoever posted must be done or dead.
+    for past in [
+        "UPDATE edge SET at = 0 WHERE kind = 'outbox.due'",
+        "UPDATE edge SET state = json_set(state, '$.since', '2026-01-01T00:00:00.000Z') WHERE kind = 'slack.card'",
+    ] {
+        assert_eq!(world.house.sql().execute(past, []).unwrap(), 1);
+    }
     let served = world.serve();
     world.runtime.block_on(world.fake.asked("chat.update", 1));
     assert_eq!(
