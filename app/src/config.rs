@@ -89,10 +89,10 @@ impl Config {
         let failed = |why: String| Failure::new(format!("{}: {name}: {why}", self.place.display()));
         let text = match hidden {
             Hidden::Text(text) => text.clone(),
-            Hidden::Env { env } => {
+            Hidden::Env(Env { env }) => {
                 std::env::var(env).map_err(|_| failed(format!("the environment has no variable `{env}`")))?
             }
-            Hidden::File { file } => {
+            Hidden::File(File { file }) => {
                 let near = self.place.parent().unwrap_or(Path::new("."));
                 let place = near.join(file);
                 std::fs::read_to_string(&place)
@@ -131,8 +131,22 @@ fn without_source(error: &toml::de::Error, text: &str) -> String {
 #[serde(untagged, expecting = "a text, `{ env = \"NAME\" }` or `{ file = \"PATH\" }`")]
 pub(crate) enum Hidden {
     Text(String),
-    Env { env: String },
-    File { file: PathBuf },
+    Env(Env),
+    File(File),
+}
+
+/// A variable of the environment.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Env {
+    env: String,
+}
+
+/// A file that holds it.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct File {
+    file: PathBuf,
 }
 
 impl fmt::Debug for Hidden {
@@ -185,6 +199,7 @@ mod tests {
             "[webhooks.erp]\nsecret = 'whsec_open'",
             "[webhooks.erp]\nurl = 'https://a.example'\nsecrets = 'whsec_open'",
             "[webhooks.erp]\nurl = 'https://a.example'\nsecrets = [{ vault = 'whsec_open' }]",
+            "[webhooks.erp]\nurl = 'https://a.example'\nsecrets = [{ env = 'whsec_open', file = 'whsec_open' }]",
             "[webhooks.erp]\nurl = 'https://a.example'\nsecrets = ['whsec_open",
         ] {
             let error = read(text).1.unwrap_err().to_string();

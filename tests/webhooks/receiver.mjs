@@ -29,8 +29,8 @@ function ownVerified(body, headers) {
   return Boolean(found) && crypto.verify(null, signed, key, Buffer.from(found.slice(4), "base64"));
 }
 
-async function reported(url, id, secret) {
-  const body = JSON.stringify({ result: `done by npm` });
+async function reported(url, call, id, secret) {
+  const body = JSON.stringify({ call, result: "done by npm" });
   const now = new Date();
   const answer = await fetch(url, {
     method: "POST",
@@ -62,8 +62,11 @@ const server = http.createServer((request, response) => {
     };
     if (told.data.report_url && told.type === "requirement.asked") {
       const stranger = new Webhook(`whsec_${Buffer.alloc(32, 9).toString("base64")}`);
-      said.forged = await reported(told.data.report_url, "msg_forged", stranger);
-      said.reported = await reported(told.data.report_url, "msg_report", webhook);
+      const { report_url: url, call } = told.data;
+      said.forged = await reported(url, call.id, "msg_forged", stranger);
+      said.elsewhere = await reported(url, call.id.replace(/.$/, (it) => (it === "0" ? "1" : "0")), "msg_else", webhook);
+      said.reported = await reported(url, call.id, "msg_report", webhook);
+      said.again = await reported(url, call.id, "msg_again", webhook);
     }
     console.log(JSON.stringify(said));
   });

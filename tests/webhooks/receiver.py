@@ -31,8 +31,8 @@ def verified(body, headers):
         return False
 
 
-def reported(url, message, webhook):
-    body = json.dumps({"result": "done by PyPI"})
+def reported(url, call, message, webhook):
+    body = json.dumps({"call": call, "result": "done by PyPI"})
     now = datetime.now(tz=timezone.utc)
     headers = {
         "content-type": "application/json",
@@ -64,8 +64,12 @@ class Receiver(BaseHTTPRequestHandler):
         }
         if "report_url" in told["data"] and told["type"] == "requirement.asked":
             stranger = Webhook("whsec_" + base64.b64encode(bytes([9] * 32)).decode())
-            said["forged"] = reported(told["data"]["report_url"], "msg_forged", stranger)
-            said["reported"] = reported(told["data"]["report_url"], "msg_report", WEBHOOK)
+            url, call = told["data"]["report_url"], told["data"]["call"]["id"]
+            other = call[:-1] + ("1" if call[-1] == "0" else "0")
+            said["forged"] = reported(url, call, "msg_forged", stranger)
+            said["elsewhere"] = reported(url, other, "msg_else", WEBHOOK)
+            said["reported"] = reported(url, call, "msg_report", WEBHOOK)
+            said["again"] = reported(url, call, "msg_again", WEBHOOK)
         say(said)
 
     def log_message(self, *_):

@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use countersign::core::requirement::Ask;
-use countersign::{Answer as Said, CallId, Decision, Error};
+use countersign::{ActorId, Answer as Said, CallId, Decision, Error};
 use serde::Deserialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -27,6 +27,9 @@ pub(super) struct Report {
     result: Option<Value>,
     /// What went wrong.
     failed: Option<String>,
+    /// The call that it is about. Must be said where reports are signed: a signature covers the body, not the path.
+    #[schema(value_type = Option<String>)]
+    call: Option<CallId>,
 }
 
 /// Reports the result of a call, with the path that was issued for it. The same report again gets the same answer.
@@ -49,6 +52,15 @@ pub(super) async fn report(
     let wrong = || shared.limits().wrong_token().err().unwrap_or_else(missing);
     let (call, token) = place.split_once('.').ok_or_else(wrong)?;
     let id: CallId = call.parse().map_err(|_| wrong())?;
+    match report.call {
+        Some(call) if call != id => return Err(Problem::invalid("this report is about another call")),
+        None if shared.reports().demand_one() => {
+            return Err(Problem::invalid(
+                "reports are signed here: say in `call` which one it is about",
+            ));
+        }
+        Some(_) | None => {}
+    }
     let report = reported(report.result, report.failed)?;
     let desk = shared.engine().desk();
     let call = match desk.call(id).await {
@@ -58,7 +70,11 @@ pub(super) async fn report(
     };
     let on = call.requirement_id(Ask::External);
     let known = desk.knows_token(&call, token);
-    if !known {
+    if known {
+        // What does not fit is on record each time.
+        let whose = ActorId::new(&format!("report:{id}")).map_err(|_| missing())?;
+        shared.limits().admit(&whose)?;
+    } else {
         shared.limits().wrong_token()?;
     }
     let decided = desk

@@ -128,8 +128,8 @@ pub(super) async fn create(
 
 /// Makes a key for somebody who is known by a credential, within what that one may.
 ///
-/// A credential that carries few roles makes none that carries more, whoever it is for. A key makes none that
-/// outlives it, or whoever found one could stay in for good; a session is a person who has signed in, and
+/// A credential that carries few roles makes none that carries more, whoever it is for. A key or token makes
+/// none that outlives it, or whoever found one could stay in for good; a session is a person who has signed in, and
 /// what it makes lasts as they say.
 pub(crate) async fn make(
     shared: &Shared,
@@ -168,7 +168,7 @@ pub(crate) async fn make(
         label: wanted.label,
         lasts: Duration::from_hours(u64::from(days) * 24),
     };
-    let latest = (own.kind == Kind::ApiKey).then_some(own.expires_at);
+    let latest = matches!(own.kind, Kind::ApiKey | Kind::Token).then_some(own.expires_at);
     let made = shared.credentials().create_until(new, latest, &caller.identity);
     Ok(made.await??)
 }

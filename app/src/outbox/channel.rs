@@ -37,8 +37,10 @@ pub(crate) trait Channel: Send + Sync {
 /// Why something did not arrive.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// It may another time; not before the receiver's time, if it said one.
+    /// This one may another time; not before the receiver's time, if it said one.
     Later { why: String, after: Option<Duration> },
+    /// Nothing arrives there now: what else is due there is put off with it.
+    Down { why: String, after: Option<Duration> },
     /// It never will.
     Never { why: String },
 }
@@ -46,6 +48,13 @@ pub(crate) enum Fault {
 impl Fault {
     pub(crate) fn later(why: impl std::fmt::Display) -> Self {
         Self::Later {
+            why: why.to_string(),
+            after: None,
+        }
+    }
+
+    pub(crate) fn down(why: impl std::fmt::Display) -> Self {
+        Self::Down {
             why: why.to_string(),
             after: None,
         }

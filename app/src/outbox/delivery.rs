@@ -173,7 +173,7 @@ impl Delivery {
     /// What was given up is due again, at once.
     pub(super) fn revived(mut self, now: Timestamp) -> (Self, Vec<EdgeWrite>) {
         let gone = self.gone(DEAD);
-        self.kept.since = now;
+        (self.kept.since, self.kept.tries) = (now, 0);
         (self.at, self.version) = (now, 0);
         let due = self.put(DUE);
         (self, vec![gone, due])

@@ -101,12 +101,12 @@ impl Outbox {
         };
         let next = last.seq + 1;
         let mut calls = Calls::new();
-        for entry in entries.iter().filter_map(|it| read(it).ok()) {
+        for entry in entries.iter().filter_map(read) {
             let Some(call) = entry.call else { continue };
             let decided = entry.decides();
             calls.entry(call).or_default().extend(decided);
         }
-        self.tell(calls, next, version).await
+        self.tell(calls, next, Some(version)).await
     }
 
     /// The first time there is an outbox: everything that is asked now is told, and nothing that was before.
@@ -118,32 +118,46 @@ impl Outbox {
             open: Some(true),
             ..HistoryFilter::default()
         };
-        let (mut calls, mut before) = (Calls::new(), None);
+        let mut before = None;
         loop {
-            let rows = store.history(self.engine.tenant(), &open, before, 256).await?;
+            let rows = store.history(self.engine.tenant(), &open, before, PAGE).await?;
             let Some(last) = rows.last() else { break };
             before = Some(last.id);
-            calls.extend(rows.iter().map(|it| (it.id, BTreeSet::new())));
+            let calls = rows.iter().map(|it| (it.id, BTreeSet::new())).collect();
+            // Whoever dies on the way begins anew, and finds what was told.
+            if let Filled::Overtaken = self.tell(calls, head, None).await? {
+                return Ok(Filled::Overtaken);
+            }
         }
-        self.tell(calls, head, 0).await
+        self.tell(Calls::new(), head, Some(0)).await
     }
 
-    /// Makes deliveries of what is new about these calls and moves on to entry `next`, in one commit.
-    async fn tell(&self, calls: Calls, next: u64, version: u64) -> Result<Filled, Error> {
-        let mut edges = vec![EdgeWrite::Put(EdgeRow {
-            kind: CURSOR.to_owned(),
-            id: "log".to_owned(),
-            owner: None,
-            version,
-            at: None,
-            state: format!("{{\"next\":{next}}}"),
-        })];
+    /// Makes deliveries of what is new about these calls, up to entry `next`, and with a version of the cursor moves on
+    /// there, in one commit.
+    async fn tell(&self, calls: Calls, next: u64, version: Option<u64>) -> Result<Filled, Error> {
+        let cursor = version.map(|version| {
+            EdgeWrite::Put(EdgeRow {
+                kind: CURSOR.to_owned(),
+                id: "log".to_owned(),
+                owner: None,
+                version,
+                at: None,
+                state: format!("{{\"next\":{next}}}"),
+            })
+        });
+        let mut edges: Vec<EdgeWrite> = cursor.into_iter().collect();
         let policy = self.policy().await?;
         for (call, decided) in calls {
             // A call that is only audited has no row, and asks nobody.
-            let row = self.engine.store().call(self.engine.tenant(), call).await?;
-            let Some(call) = row.and_then(|it| self.engine.read(&it).ok()) else {
+            let Some(row) = self.engine.store().call(self.engine.tenant(), call).await? else {
                 continue;
+            };
+            let call = match self.engine.read(&row) {
+                Ok(call) => call,
+                Err(error) => {
+                    tracing::error!(%error, "a call is told to nobody");
+                    continue;
+                }
             };
             self.compare(&call, decided, &policy, next, &mut edges).await?;
         }
@@ -277,8 +291,12 @@ impl Outbox {
                 }
                 // What cannot be read is told anew, and keeps nobody else from being told.
                 let told: Told = serde_json::from_str(&row.state).unwrap_or_default();
-                let id = row.id.parse().map_err(|error| damaged(&row.id, &error))?;
-                found.insert(id, (row.version, told));
+                match row.id.parse() {
+                    Ok(id) => drop(found.insert(id, (row.version, told))),
+                    Err(error) => {
+                        tracing::error!(id = %row.id, %error, "what was told cannot be found again");
+                    }
+                }
                 after = row.id;
             }
             if !full {
@@ -346,7 +364,7 @@ impl Outbox {
                 return Ok(Some(end));
             };
             from = last.seq + 1;
-            for (seq, entry) in entries.iter().filter_map(|it| Some((it.seq, read(it).ok()?))) {
+            for (seq, entry) in entries.iter().filter_map(|it| Some((it.seq, read(it)?))) {
                 if entry.decides() == Some(id) {
                     return Ok((seq < next).then_some(NoticeKind::Decided));
                 }
@@ -393,8 +411,11 @@ fn parts<'a>((to, first): (&'a String, &'a Option<String>)) -> (&'a str, Option<
     (to, first.as_deref())
 }
 
-fn read(row: &EntryRow) -> Result<Entry, serde_json::Error> {
-    serde_json::from_str(&row.text)
+/// What cannot be read is passed over: it must not keep all that follows from being told.
+fn read(row: &EntryRow) -> Option<Entry> {
+    let read = serde_json::from_str(&row.text);
+    read.inspect_err(|error| tracing::error!(seq = row.seq, %error, "an entry is told to nobody"))
+        .ok()
 }
 
 fn damaged(what: &str, error: &dyn std::fmt::Display) -> Error {

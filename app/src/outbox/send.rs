@@ -56,18 +56,20 @@ impl Outbox {
             let outbox = self.clone();
             visits.spawn(async move { outbox.visit(due).await });
         }
+        let mut ended = Ok(());
         while let Some(visit) = visits.join_next().await {
             match visit {
-                Ok(visited) => visited?,
+                // One place that could not be served keeps no other from being.
+                Ok(visited) => ended = ended.and(visited),
                 Err(error) => tracing::error!(%error, "a channel panicked; what it carried is tried again"),
             }
         }
-        Ok(())
+        ended
     }
 
-    /// What is due at one place, the oldest first.
+    /// What is due at one place, what was tried least first, then the oldest: one that never arrives is not in the way.
     async fn visit(&self, mut due: Vec<Delivery>) -> Result<(), Error> {
-        due.sort_by_key(|it| (it.kept.seq, it.kept.notice));
+        due.sort_by_key(|it| (it.kept.tries, it.kept.seq, it.kept.notice));
         let began = Instant::now();
         let mut due = due.into_iter();
         while let Some(delivery) = due.next() {
@@ -83,8 +85,8 @@ impl Outbox {
             let carried = match self.channels.to(&delivery.kept.to) {
                 Some(channel) => tokio::time::timeout(LIMIT, channel.carry(&delivery))
                     .await
-                    .unwrap_or_else(|_| Err(Fault::later("it took longer than 20 seconds"))),
-                None => Err(Fault::later("nothing here carries to this place any more")),
+                    .unwrap_or_else(|_| Err(Fault::down("it took longer than 20 seconds"))),
+                None => Err(Fault::down("nothing here carries to this place any more")),
             };
             let now = self.engine.now();
             let (id, to) = (delivery.id.clone(), delivery.kept.to.clone());
@@ -97,6 +99,11 @@ impl Outbox {
                 Err(Fault::Later { why, after }) => {
                     tracing::warn!(%id, %to, %why, "a notice did not arrive; it is tried again");
                     let next = now.after(delivery.pause(after));
+                    self.committed(delivery.failed(&why, next, now)).await?
+                }
+                Err(Fault::Down { why, after }) => {
+                    tracing::warn!(%id, %to, %why, "a place cannot be reached; it is tried again");
+                    let next = now.after(delivery.pause(after));
                     self.committed(delivery.failed(&why, next, now)).await?;
                     return self.put_off(due.collect(), next).await;
                 }
@@ -105,7 +112,8 @@ impl Outbox {
         Ok(())
     }
 
-    /// What is not even tried now is due at `until`. What another process has taken meanwhile is left to it.
+    /// What is not even tried now is due at `until`. Where another process has taken one meanwhile, the others that
+    /// were to be written with it are found again in the next round.
     async fn put_off(&self, due: Vec<Delivery>, until: Timestamp) -> Result<(), Error> {
         let mut writes: Vec<_> = due.into_iter().map(|it| it.put_off(until)).collect();
         while !writes.is_empty() {

@@ -48,6 +48,8 @@ struct Wire {
     /// What the next attempts come to; they arrive once it is empty.
     fault: Arc<Mutex<Option<Fault>>>,
     panics: Arc<Mutex<bool>>,
+    /// Deliveries that never arrive.
+    poison: Arc<Mutex<Vec<String>>>,
     /// Places that cannot be reached.
     closed: Arc<Mutex<Vec<String>>>,
     tries: Arc<Mutex<Vec<String>>>,
@@ -71,12 +73,15 @@ impl Channel for Wire {
         self.tries.lock().unwrap().push(delivery.id.clone());
         assert!(!*self.panics.lock().unwrap(), "a channel that panics");
         let closed = self.closed.lock().unwrap().contains(&delivery.kept.to);
+        if self.poison.lock().unwrap().contains(&delivery.id) {
+            return Err(Fault::later("poison"));
+        }
         if let Some(fault) = self
             .fault
             .lock()
             .unwrap()
             .clone()
-            .or(closed.then(|| Fault::later("closed")))
+            .or(closed.then(|| Fault::down("closed")))
         {
             return Err(fault);
         }
@@ -348,7 +353,7 @@ async fn what_is_open_when_the_first_outbox_begins_is_told_and_what_is_over_is_n
 async fn a_receiver_that_is_down_for_an_hour_gets_everything_and_nothing_twice() {
     let world = World::new().await;
     world.look().await;
-    *world.wire.fault.lock().unwrap() = Some(Fault::later("it is down"));
+    *world.wire.fault.lock().unwrap() = Some(Fault::down("it is down"));
     for minute in 0..60 {
         if minute % 3 == 0 {
             world.open(&format!("gate {minute}")).await;
@@ -471,7 +476,7 @@ async fn after_three_days_it_is_given_up_and_the_receivers_wish_is_kept() {
     world.clock.advance(Duration::from_hours(4));
     world.look().await;
     assert_eq!(world.wire.tries.lock().unwrap().len(), 1);
-    *world.wire.fault.lock().unwrap() = Some(Fault::later("it is down"));
+    *world.wire.fault.lock().unwrap() = Some(Fault::down("it is down"));
     for _ in 0..66 {
         world.clock.advance(Duration::from_hours(1));
         world.look().await;
@@ -548,4 +553,24 @@ async fn a_place_that_is_down_does_not_crowd_out_the_others() {
         world.look().await;
     }
     assert_eq!(world.arrived().len(), 4002);
+}
+
+#[tokio::test]
+async fn one_that_never_arrives_is_not_in_the_way_of_others() {
+    let world = World::new().await;
+    world.look().await;
+    world.open("poison").await;
+    world.outbox().fill().await.unwrap();
+    *world.wire.fault.lock().unwrap() = Some(Fault::later("it is too long"));
+    world.look().await;
+    *world.wire.fault.lock().unwrap() = None;
+    let poison = world.wire.tries.lock().unwrap()[0].clone();
+    world.wire.poison.lock().unwrap().push(poison);
+    for gate in 0..10 {
+        world.open(&format!("gate {gate}")).await;
+    }
+    // At once, and also when all of them are due together.
+    world.clock.advance(Duration::from_mins(1));
+    world.look().await;
+    assert_eq!((world.arrived().len(), world.kept(DUE).await), (10, 1));
 }

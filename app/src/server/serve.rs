@@ -82,6 +82,7 @@ pub(crate) async fn serve(
         .local_addr()
         .map_err(|error| Failure::new(error.to_string()))?;
     let base = args.base(at, config.public_url.as_deref());
+    is_address(&base)?;
     let slack = Slack::configured(&session, &config, &base)?;
     let channels = channels::made(&session, &config, &base, slack.as_ref())?;
     channels::missing(&session, &channels).await?;
@@ -130,6 +131,17 @@ pub(crate) async fn serve(
         print("Stopped. What was begun is finished.\n")?;
     }
     Ok(0)
+}
+
+/// Links begin with it: without a scheme or a host they lead nowhere.
+fn is_address(base: &str) -> Result<(), Failure> {
+    let read: Result<reqwest::Url, _> = base.parse();
+    match read {
+        Ok(url) if matches!(url.scheme(), "http" | "https") && url.host_str().is_some() => Ok(()),
+        Ok(_) | Err(_) => Err(Failure::usage(format!(
+            "`{base}` is no address that people can open; say it as `https://ops.example`"
+        ))),
+    }
 }
 
 /// Forgets what is over, now and then.

@@ -71,29 +71,30 @@ impl Webhooks {
 }
 
 impl Webhooks {
-    /// What lets the receiver report the result that this notice asks for: the same in each attempt, as it is made of
-    /// the delivery. None if nothing is to be reported, or not by the receiver.
+    /// What lets the receiver report the result that this notice asks for: the same in all notices of one requirement.
+    /// None if nothing is to be reported, or not by the receiver.
     async fn token(
         &self,
         receiver: &Receiver,
         delivery: &Delivery,
         call: &Call,
     ) -> Result<Option<String>, Fault> {
-        let asks = call.requirements().into_iter();
-        let mut asks = asks.filter(|it| it.kind == RequirementKind::External);
-        let Some(reporter) = receiver
-            .report_as
-            .clone()
-            .filter(|_| asks.any(|it| it.id == delivery.kept.requirement))
-        else {
+        let (on, to) = (delivery.kept.requirement, &delivery.kept.to);
+        let mut asks = call.requirements().into_iter();
+        let asked = asks.any(|it| it.id == on && it.kind == RequirementKind::External);
+        let Some(reporter) = receiver.report_as.clone().filter(|_| asked) else {
             return Ok(None);
         };
-        let token = receiver.keys.derive(&delivery.id);
-        let by = Identity::authenticated(reporter, format!("outbox {}", delivery.kept.to));
+        let token = receiver.keys.derive(&format!("{on} {to}"));
+        let by = Identity::authenticated(reporter, format!("outbox {to}"));
         let issued = self.engine.desk().register_token(*call.id(), &by, &token).await;
         match issued.map_err(Fault::later)? {
             Ok(()) => Ok(Some(token)),
-            Err(refusal) => Err(Fault::later(refusal.message)),
+            // It hears that it is asked all the same.
+            Err(refusal) => {
+                tracing::warn!(%to, call = %call.id(), %refusal, "a web hook is not told where to report");
+                Ok(None)
+            }
         }
     }
 }
@@ -134,7 +135,7 @@ impl Channel for Webhooks {
             .header("webhook-timestamp", signed.timestamp)
             .header("webhook-signature", receiver.keys.sign(&signed));
         let answer = request.body(body).send().await;
-        judged(&answer.map_err(|error| Fault::later(reason(&error)))?)
+        judged(&answer.map_err(|error| Fault::down(reason(&error)))?)
     }
 }
 
@@ -150,8 +151,13 @@ fn judged(answer: &Response) -> Result<(), Fault> {
     }
     let after = answer.headers().get(RETRY_AFTER);
     let after = after.and_then(|it| it.to_str().ok()?.trim().parse().ok());
-    Err(Fault::Later {
-        why,
-        after: after.map(Duration::from_secs),
+    let after = after.map(Duration::from_secs);
+    // What a receiver says of itself, or a proxy of it, holds for all notices; anything else may be about this one.
+    Err(match status {
+        StatusCode::TOO_MANY_REQUESTS
+        | StatusCode::BAD_GATEWAY
+        | StatusCode::SERVICE_UNAVAILABLE
+        | StatusCode::GATEWAY_TIMEOUT => Fault::Down { why, after },
+        _ => Fault::Later { why, after },
     })
 }

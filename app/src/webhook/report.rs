@@ -21,9 +21,20 @@ impl Reports {
             let hook = hook.ok_or_else(|| {
                 config.fault("external.signed_by", format!("there is no web hook `{name}`"))
             })?;
-            hook.keys(name, config)
+            let keys = hook.keys(name, config)?;
+            if keys.can_be_used_by_the_receiver() {
+                Ok(keys)
+            } else {
+                let why = format!("`{name}` has no `whsec_` secret: it can verify, and not sign");
+                Err(config.fault("external.signed_by", why))
+            }
         });
         Ok(Self(keys.collect::<Result<_, _>>()?))
+    }
+
+    /// Whether a report must be signed.
+    pub(crate) const fn demand_one(&self) -> bool {
+        !self.0.is_empty()
     }
 
     /// Whether a report with these headers and this body may be looked at.
@@ -31,7 +42,11 @@ impl Reports {
         if self.0.is_empty() {
             return Ok(());
         }
-        let text = |name: &str| headers.get(name).and_then(|it| it.to_str().ok());
+        let text = |name: &str| {
+            let mut all = headers.get_all(name).iter();
+            let first = all.next().filter(|_| all.next().is_none())?;
+            first.to_str().ok()
+        };
         let signed = || {
             let signed = Signed {
                 id: text("webhook-id")?,

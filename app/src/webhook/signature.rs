@@ -7,12 +7,15 @@ use std::fmt::Write as _;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
+use countersign::Digest;
 use ed25519_dalek::{Signature, Signer, SigningKey, Verifier};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
 /// How far the clocks of two machines may differ, in seconds: five minutes, both ways.
 const TOLERANCE: u64 = 300;
+/// How many signatures of one message are looked at.
+const MOST: usize = 8;
 
 /// What signs, and verifies, for one receiver.
 pub(crate) struct Keys(Vec<Key>);
@@ -80,13 +83,20 @@ impl Keys {
         text
     }
 
-    /// Whether one of these signatures is of one of these keys, and of now. `now` is in seconds since 1970.
+    /// Whether one of these signatures is of one of these keys, and of now. `now` is in seconds since 1970. The first
+    /// few are looked at: each costs as much as the body is long.
     pub(crate) fn verify(&self, signed: &Signed<'_>, signatures: &str, now: i64) -> bool {
+        if signed.timestamp.abs_diff(now) > TOLERANCE {
+            return false;
+        }
         let bytes = signed.bytes();
-        signed.timestamp.abs_diff(now) <= TOLERANCE
-            && signatures
-                .split(' ')
-                .any(|it| self.0.iter().any(|key| key.made(&bytes, it)))
+        let given: Vec<&str> = signatures.split(' ').take(MOST).collect();
+        self.0.iter().any(|it| it.made_one(&bytes, &given))
+    }
+
+    /// Whether there is a key whose secret the receiver has too: with the others, it can only verify.
+    pub(super) fn can_be_used_by_the_receiver(&self) -> bool {
+        self.0.iter().any(|it| matches!(it, Key::Shared(_)))
     }
 }
 
@@ -112,19 +122,24 @@ impl Key {
         }
     }
 
-    /// Whether it made this signature; an HMAC is compared in constant time.
-    fn made(&self, bytes: &[u8], signature: &str) -> bool {
-        let Some((version, signature)) = signature.split_once(',') else {
-            return false;
+    /// Whether it made one of these signatures; an HMAC is compared in constant time.
+    fn made_one(&self, bytes: &[u8], given: &[&str]) -> bool {
+        let of = |version: &str| {
+            let given = given.iter().filter_map(|it| it.split_once(','));
+            let given: Vec<&str> = given.filter(|it| it.0 == version).map(|it| it.1).collect();
+            given.into_iter().filter_map(|it| BASE64_STANDARD.decode(it).ok())
         };
-        let Ok(signature) = BASE64_STANDARD.decode(signature) else {
-            return false;
-        };
-        match (self, version) {
-            (Self::Shared(mac), "v1") => mac.clone().chain_update(bytes).verify_slice(&signature).is_ok(),
-            (Self::Own(key), "v1a") => Signature::from_slice(&signature)
-                .is_ok_and(|it| key.verifying_key().verify(bytes, &it).is_ok()),
-            _ => false,
+        match self {
+            Self::Shared(mac) => {
+                let made = mac.clone().chain_update(bytes).finalize().into_bytes();
+                let made = Digest::new(made.into());
+                let given = of("v1").filter_map(|it| it.try_into().ok().map(Digest::new));
+                given.fold(false, |found, it| found | made.equals_in_constant_time(&it))
+            }
+            Self::Own(key) => {
+                let mut given = of("v1a").filter_map(|it| Signature::from_slice(&it).ok());
+                given.any(|it| key.verifying_key().verify(bytes, &it).is_ok())
+            }
         }
     }
 }
@@ -157,6 +172,11 @@ mod tests {
         let signature = "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=";
         assert_eq!(keys.sign(&signed), signature);
         assert!(keys.verify(&signed, &format!("v1a,AAAA v2,xx {signature}"), signed.timestamp));
+        let last = "v1, ".repeat(8) + signature;
+        assert!(
+            !keys.verify(&signed, &last, signed.timestamp),
+            "the first eight are looked at"
+        );
         for now in [-300, 300] {
             assert!(keys.verify(&signed, signature, signed.timestamp + now));
             assert!(!keys.verify(&signed, signature, signed.timestamp + now + now.signum()));

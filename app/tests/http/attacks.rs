@@ -300,8 +300,12 @@ fn a_wrong_token_says_nothing() {
             done.text()
         );
     }
-    // With what it has said already it is known again, with anything else no more.
-    assert_eq!(report(path, &json!({"result": "lost"})).status, 404);
+    // Whoever had the token is told that something else was reported already.
+    let other = report(path, &json!({"result": "lost"}));
+    assert_eq!(
+        (other.status, other.problem()),
+        (409, "already_decided".to_owned())
+    );
 }
 
 /// Every wrong token is on record: whoever guesses must not fill the log, nor hold up whoever knows.

@@ -114,7 +114,7 @@ impl Call {
 
     fn may_report(&self, by: &Reporter) -> Result<(), Refusal> {
         match by {
-            Reporter::Token(token) if self.knows_token(token) => Ok(()),
+            Reporter::Token(token) if self.counts(token) => Ok(()),
             Reporter::Token(_) => Err(refusal(
                 Code::NotAllowed,
                 "this token was not issued for this call, or no longer counts",
@@ -123,9 +123,18 @@ impl Call {
         }
     }
 
+    /// Whether a token of this digest was issued for this call, and counts or was used: whoever has it may be told how
+    /// the call stands.
+    pub fn knows_token(&self, token: &Digest) -> bool {
+        let used = self.decided.iter().filter_map(|it| it.by.parse::<Digest>().ok());
+        used.fold(self.counts(token), |found, it| {
+            found | it.equals_in_constant_time(token)
+        })
+    }
+
     /// Whether a token of this digest was issued for this call and still counts. Every one is compared, so that the
     /// time says nothing about which came close.
-    pub fn knows_token(&self, token: &Digest) -> bool {
+    fn counts(&self, token: &Digest) -> bool {
         let tokens = self.tokens.iter();
         tokens.fold(false, |found, it| found | it.equals_in_constant_time(token))
     }

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
 use super::issuer::{Issuer, Pair, unsigned};
-use super::{Identity, Links, StatusCode, World};
+use super::{Body, Identity, Links, Request, StatusCode, Timestamp, World, header};
 
 #[tokio::test]
 async fn a_token_of_the_issuer_stands_for_whom_an_admin_linked() {
@@ -58,6 +58,26 @@ async fn a_token_of_the_issuer_stands_for_whom_an_admin_linked() {
             None,
             "{subject}"
         );
+    }
+}
+
+#[tokio::test]
+async fn a_key_made_with_a_token_ends_with_it() {
+    let world = World::new().await;
+    world.link("u-1", "bob").await;
+    // The last one is past its end, and still counts for clocks that differ.
+    for left in [3600, 1, -30] {
+        let end = world.now() + left;
+        let token = world.token("u-1", &json!({"exp": end, "iat": world.now() - 60}));
+        let request = Request::post("/v1/keys")
+            .header(header::HOST, "ops.test")
+            .header(header::CONTENT_TYPE, "application/json")
+            .header(header::AUTHORIZATION, format!("Bearer {token}"));
+        let made = world.send(request.body(Body::from("{}")).unwrap()).await;
+        assert_eq!(made.status, StatusCode::CREATED, "{}", made.body);
+        let made: Value = serde_json::from_str(&made.body).unwrap();
+        let made: Timestamp = made["expires_at"].as_str().unwrap().parse().unwrap();
+        assert!(made.millis() / 1000 <= end + 60, "{made} after {end}");
     }
 }
 

@@ -1,5 +1,6 @@
 //! The table of what edges keep: how it is written and read.
 
+use std::collections::HashSet;
 use std::fmt::Write as _;
 
 use countersign_core::id::{ActorId, TenantId};
@@ -33,14 +34,8 @@ pub(super) fn are_as_expected(
 
 /// A row that a commit names twice.
 pub(super) fn repeated(writes: &[EdgeWrite]) -> Option<(&str, &str)> {
-    let mut rest = writes;
-    while let [first, others @ ..] = rest {
-        if others.iter().any(|it| it.key() == first.key()) {
-            return Some(first.key());
-        }
-        rest = others;
-    }
-    None
+    let mut seen = HashSet::with_capacity(writes.len());
+    writes.iter().map(EdgeWrite::key).find(|it| !seen.insert(*it))
 }
 
 pub(super) fn write(
