@@ -47,6 +47,21 @@ const HOPELESS: [&str; 9] = [
     "no_text",
 ];
 
+/// What it says of a place or of us, and not of the one card: no other card arrives there meanwhile either.
+const SHUT: [&str; 11] = [
+    "account_inactive",
+    "channel_not_found",
+    "ekm_access_denied",
+    "invalid_auth",
+    "is_archived",
+    "missing_scope",
+    "not_authed",
+    "not_in_channel",
+    "team_access_not_granted",
+    "token_expired",
+    "token_revoked",
+];
+
 /// Where a card is, as it is kept.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -302,11 +317,17 @@ fn fault(trouble: Trouble) -> Fault {
     if trouble.is(&HOPELESS) {
         return Fault::never(format!("Slack says {trouble}: it will never take this card"));
     }
+    let is_shut = trouble.is(&SHUT);
     match trouble {
-        Trouble::Refused(why) => Fault::later(format!(
-            "Slack says {why}; whoever runs the workspace or this server can mend that"
-        )),
-        Trouble::Later { why, after } => Fault::Later { why, after },
+        Trouble::Refused(why) => {
+            let why = format!("Slack says {why}; whoever runs the workspace or this server can mend that");
+            if is_shut {
+                Fault::down(why)
+            } else {
+                Fault::later(why)
+            }
+        }
+        Trouble::Down { why, after } | Trouble::Lost { why, after } => Fault::Down { why, after },
         Trouble::Unknown(why) => Fault::later(why),
     }
 }

@@ -132,7 +132,7 @@ async fn slack_says_when_and_whether_to_try_again() {
         world.fake.fail("chat.postMessage", failure);
         show("#ops")
     };
-    let Err(Fault::Later { after, .. }) = failing(Failure::Busy(90)).await else {
+    let Err(Fault::Down { after, .. }) = failing(Failure::Busy(90)).await else {
         panic!("it is too early")
     };
     assert_eq!(after, Some(Duration::from_secs(90)));
@@ -144,10 +144,15 @@ async fn slack_says_when_and_whether_to_try_again() {
         "is_archived",
         "missing_scope",
         "not_in_channel",
-        "restricted_action",
         "token_revoked",
-        "a_word_of_tomorrow",
     ] {
+        let fault = failing(Failure::Refuses(word)).await;
+        assert!(
+            matches!(&fault, Err(Fault::Down { why, .. }) if why.contains(word)),
+            "{fault:?}"
+        );
+    }
+    for word in ["restricted_action", "a_word_of_tomorrow"] {
         let fault = failing(Failure::Refuses(word)).await;
         assert!(
             matches!(&fault, Err(Fault::Later { why, .. }) if why.contains(word)),
@@ -170,12 +175,63 @@ async fn slack_says_when_and_whether_to_try_again() {
             "{fault:?}"
         );
     }
-    assert_eq!(show("#ops").await, Ok(()));
     assert_eq!(
         world.fake.calls("conversations.history"),
         Vec::<Value>::new(),
         "each time it was known that there is none"
     );
+    // Where nobody knows, it is looked for; and where nobody answers, nothing else is tried.
+    for status in [500, 502, 503] {
+        let fault = failing(Failure::Status(status)).await;
+        assert!(
+            matches!(&fault, Err(Fault::Down { why, .. }) if why.contains(&status.to_string())),
+            "{fault:?}"
+        );
+        world.clock.advance(Duration::from_mins(1));
+    }
+    assert_eq!(world.fake.calls("conversations.history").len(), 2);
+    let fault = failing(Failure::Refuses("internal_error")).await;
+    assert!(matches!(fault, Err(Fault::Later { .. })), "{fault:?}");
+    world.clock.advance(Duration::from_mins(1));
+    assert_eq!(show("#ops").await, Ok(()));
+    let fault = {
+        world.fake.fail("chat.update", Failure::Status(504));
+        show("#ops").await
+    };
+    assert!(matches!(fault, Err(Fault::Down { .. })), "{fault:?}");
+}
+
+#[tokio::test]
+async fn a_place_that_is_down_costs_one_attempt() {
+    for failure in [
+        Failure::Busy(90),
+        Failure::Status(503),
+        Failure::Refuses("not_in_channel"),
+    ] {
+        let world = World::new().await;
+        for _ in 0..4 {
+            world.to_approve(&paid()).await;
+        }
+        world.fake.fail("chat.postMessage", failure.clone());
+        world.look().await;
+        let posts = || world.fake.calls("chat.postMessage").len();
+        assert_eq!((posts(), world.cards(OPS).len()), (1, 0), "{failure:?}");
+        world.look().await;
+        assert_eq!(posts(), 1, "{failure:?}");
+        world.clock.advance(Duration::from_secs(91));
+        world.look().await;
+        assert_eq!((posts(), world.cards(OPS).len()), (5, 4), "{failure:?}");
+    }
+    // One card that is refused by itself keeps no other waiting.
+    let world = World::new().await;
+    for _ in 0..4 {
+        world.to_approve(&paid()).await;
+    }
+    world
+        .fake
+        .fail("chat.postMessage", Failure::Refuses("a_word_of_tomorrow"));
+    world.look().await;
+    assert_eq!(world.cards(OPS).len(), 3);
 }
 
 #[tokio::test]
