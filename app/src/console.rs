@@ -65,6 +65,7 @@ pub(crate) fn router() -> Router<Shared> {
         .route("/grants", get(settings::grants))
         .route("/grants/{id}/revoke", post(settings::revoke_grant))
         .route("/history", get(calls::history))
+        .route("/history.csv", get(calls::csv))
         .route("/keys", get(settings::keys).post(settings::make_key))
         .route("/keys/{id}/revoke", post(settings::revoke_key))
         .route("/outbox", get(outbox::outbox))

@@ -8,6 +8,7 @@ mod approvals;
 mod audit;
 pub(crate) mod calls;
 pub(crate) mod events;
+pub(crate) mod export;
 mod external;
 mod extract;
 mod grants;
@@ -67,6 +68,7 @@ fn described() -> OpenApiRouter<Shared> {
         .routes(routes!(requirements::decide))
         .routes(routes!(approvals::list))
         .routes(routes!(approvals::count))
+        .routes(routes!(export::csv))
         .routes(routes!(runs::agents))
         .routes(routes!(runs::begin))
         .routes(routes!(runs::list))

@@ -12,6 +12,7 @@ use super::page::{Frame, Moment, Place, Trouble};
 use super::visible::{Line, typed};
 use super::visitor::Visitor;
 use crate::http::calls::{self, Bounds};
+use crate::http::export::{confirmed_by, exported};
 use crate::server::{Caller, Shared};
 
 /// How many calls a page has.
@@ -94,6 +95,24 @@ pub(super) async fn calls(
     .page("Calls", &body)
 }
 
+/// The same for spreadsheets: all of them, with the filters of the page.
+pub(super) async fn csv(
+    State(shared): State<Shared>,
+    Visitor(caller): Visitor,
+    Query(wanted): Query<Wanted>,
+) -> Result<Response, Trouble> {
+    let filter = wanted.filter(true);
+    let is_possible = filter.is_some();
+    let wanted = move |it: &Call| is_possible && fits(it, &wanted, true);
+    Ok(exported(
+        shared,
+        caller,
+        filter.unwrap_or_default(),
+        "decided",
+        wanted,
+    )?)
+}
+
 /// Those that are over and that people were asked about.
 pub(super) async fn history(
     State(shared): State<Shared>,
@@ -137,24 +156,9 @@ async fn rows(
     wanted: &Wanted,
     is_history: bool,
 ) -> Result<(Vec<Row>, Option<CallId>), Trouble> {
-    let given = |text: &str| Some(text.trim().to_owned()).filter(|it| !it.is_empty());
-    let (tool, requester) = (given(&wanted.tool), given(&wanted.requester));
-    let filter = HistoryFilter {
-        tool: tool.as_deref().and_then(|it| ToolName::new(it).ok()),
-        requester: requester.as_deref().and_then(|it| ActorId::new(it).ok()),
-        open: match wanted.outcome.as_str() {
-            "open" => Some(true),
-            "" if !is_history => None,
-            _ => Some(false),
-        },
-        ..HistoryFilter::default()
-    };
-    // A name that nobody can have is nobody's.
-    let is_impossible =
-        tool.is_some() != filter.tool.is_some() || requester.is_some() != filter.requester.is_some();
-    if is_impossible {
+    let Some(filter) = wanted.filter(is_history) else {
         return Ok((Vec::new(), None));
-    }
+    };
     let bounds = Bounds {
         limit: PAGE,
         looked_at: LOOKED_AT,
@@ -162,6 +166,35 @@ async fn rows(
     let fits = |it: &Call| fits(it, wanted, is_history);
     let (found, next) = calls::history(shared, caller, &filter, wanted.before, bounds, fits).await?;
     Ok((found.iter().map(Row::of).collect(), next))
+}
+
+impl Wanted {
+    /// What the store can tell apart. None if nothing can fit: a name that nobody can have is nobody's.
+    fn filter(&self, is_history: bool) -> Option<HistoryFilter> {
+        let tool = given(&self.tool).map(ToolName::new).transpose();
+        let requester = given(&self.requester).map(ActorId::new).transpose();
+        Some(HistoryFilter {
+            tool: tool.ok()?,
+            requester: requester.ok()?,
+            open: match self.outcome.as_str() {
+                "open" => Some(true),
+                "" if !is_history => None,
+                _ => Some(false),
+            },
+            ..HistoryFilter::default()
+        })
+    }
+
+    /// The filters, as they stand in a link.
+    fn query(&self) -> String {
+        let [tool, requester, outcome] = [&self.tool, &self.requester, &self.outcome].map(|it| encoded(it));
+        format!("tool={tool}&requester={requester}&outcome={outcome}")
+    }
+}
+
+/// What stands in a field, if anything does.
+fn given(text: &str) -> Option<&str> {
+    Some(text.trim()).filter(|it| !it.is_empty())
 }
 
 fn fits(call: &Call, wanted: &Wanted, is_history: bool) -> bool {
@@ -195,15 +228,8 @@ impl Row {
             by.extend(who.map(Line::of));
             reason = why.map(|it| Line::of(brief(it)));
         }
-        if call.gates().confirmation.is_some()
-            && matches!(
-                call.phase(),
-                Phase::Closed {
-                    outcome: Outcome::Returned { .. } | Outcome::Failed { .. }
-                }
-            )
-        {
-            by.insert(0, Line::of(format!("confirmed by {}", call.requester())));
+        if let Some(it) = confirmed_by(call) {
+            by.insert(0, Line::of(format!("confirmed by {it}")));
         }
         Self {
             id: *call.id(),
@@ -236,16 +262,6 @@ fn encoded(text: &str) -> String {
 impl Calls {
     /// Where the list goes on.
     fn more(&self, next: &CallId) -> String {
-        let Wanted {
-            tool,
-            requester,
-            outcome,
-            ..
-        } = &self.wanted;
-        let (tool, requester, outcome) = (encoded(tool), encoded(requester), encoded(outcome));
-        format!(
-            "{}?tool={tool}&requester={requester}&outcome={outcome}&before={next}",
-            self.action
-        )
+        format!("{}?{}&before={next}", self.action, self.wanted.query())
     }
 }

@@ -91,9 +91,10 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// [`Fault::Never`] only where the server says for good that it does not know that person.
+    /// [`Fault::Down`] where the server takes nothing of ours, [`Fault::Later`] where it does not take this one, and
+    /// [`Fault::Never`] only where it says for good that it does not know that person.
     pub(super) async fn send(&self, from: Address, to: Address, mail: &[u8]) -> Result<(), Fault> {
-        let mut connection = self.connect().await.map_err(later)?;
+        let mut connection = self.connect().await.map_err(Fault::down)?;
         let sent = self.talk(&mut connection, from, to, mail).await;
         let _ = tokio::time::timeout(GOODBYE, connection.abort()).await;
         sent
@@ -117,39 +118,38 @@ impl Server {
     ) -> Result<(), Fault> {
         if let Security::StartTls(tls) = &self.security {
             if !connection.can_starttls() {
-                return Err(Fault::later("the server offers no TLS; `?tls=none` does without"));
+                return Err(Fault::down("the server offers no TLS; `?tls=none` does without"));
             }
-            connection
-                .starttls(tls.clone(), &self.hello)
-                .await
-                .map_err(later)?;
+            let secured = connection.starttls(tls.clone(), &self.hello).await;
+            secured.map_err(Fault::down)?;
         }
         if let Some(credentials) = &self.credentials {
             let known = connection.auth(DEFAULT_MECHANISMS, credentials).await;
-            known.map_err(later)?;
+            known.map_err(Fault::down)?;
         }
-        connection
-            .command(Mail::new(Some(from), Vec::new()))
-            .await
-            .map_err(later)?;
-        connection
-            .command(Rcpt::new(to, Vec::new()))
-            .await
-            .map_err(|error| {
-                if error.is_permanent() {
-                    Fault::never(error)
-                } else {
-                    later(error)
-                }
-            })?;
-        connection.command(Data).await.map_err(later)?;
-        connection.message(mail).await.map_err(later)?;
+        let begun = connection.command(Mail::new(Some(from), Vec::new())).await;
+        begun.map_err(Fault::down)?;
+        let known = connection.command(Rcpt::new(to, Vec::new())).await;
+        known.map_err(|error| {
+            if error.is_permanent() {
+                Fault::never(error)
+            } else {
+                of_one(error)
+            }
+        })?;
+        connection.command(Data).await.map_err(of_one)?;
+        connection.message(mail).await.map_err(of_one)?;
         Ok(())
     }
 }
 
-fn later(error: Error) -> Fault {
-    Fault::later(error)
+/// What an answer to one mail means for others: nothing. Without an answer, none gets through.
+fn of_one(error: Error) -> Fault {
+    if error.is_transient() || error.is_permanent() {
+        Fault::later(error)
+    } else {
+        Fault::down(error)
+    }
 }
 
 /// Whether a host is this machine, by its text.

@@ -16,7 +16,7 @@ use super::Emails;
 use super::server::{Security, Server};
 use crate::config::{Config, Notify, USUAL};
 use crate::outbox::look::{self, Again};
-use crate::outbox::{Channels, DEAD, DUE, Outbox, SENT};
+use crate::outbox::{Channels, DEAD, DUE, Fault, Outbox, SENT};
 
 /// Raise a bridge.
 #[approval(required, pool = "managers", quorum = 2, expires_in = "8h")]
@@ -64,6 +64,10 @@ enum Mood {
     Unknown,
     /// It takes mails from nobody like us.
     Unwanted,
+    /// It does not take this one now.
+    Full,
+    /// It hangs up in the middle.
+    Silent,
 }
 
 /// Everything that was said to the server, and the mails that it took.
@@ -123,6 +127,8 @@ impl Post {
             let answer: &[u8] = match word {
                 "EHLO" => b"250-post\r\n250 8BITMIME\r\n",
                 "MAIL" if mood == Mood::Unwanted => b"550 not from you\r\n",
+                "RCPT" if mood == Mood::Full => b"452 4.2.2 the mailbox is full\r\n",
+                "DATA" if mood == Mood::Silent => return None,
                 "RCPT" if mood == Mood::Unknown => b"550 5.1.1 no such person\r\n",
                 "DATA" => {
                     mail = Some(String::new());
@@ -460,13 +466,50 @@ async fn nothing_is_said_in_the_clear_where_tls_is_demanded() {
     let server = Server::read(&url, "ops.example").unwrap();
     let place = || "ops@example.com".parse().unwrap();
     let fault = server.send(place(), place(), b"x").await.unwrap_err();
-    assert!(matches!(fault, crate::outbox::Fault::Later { .. }), "{fault:?}");
+    assert!(matches!(fault, Fault::Down { .. }), "{fault:?}");
     let heard = post.heard.lock().unwrap().clone();
     assert!(
         heard.iter().all(|it| it.starts_with("EHLO") || it == "QUIT"),
         "{heard:?}"
     );
     assert!(post.mails().is_empty());
+}
+
+#[tokio::test]
+async fn a_server_that_takes_nothing_is_down_and_one_mail_that_it_refuses_is_one() {
+    let post = Post::open().await;
+    let server = |url: &str| Server::read(url, "ops.example").unwrap();
+    let here = server(&format!("smtp://127.0.0.1:{}", post.port));
+    let place = || "ops@example.com".parse().unwrap();
+    for (mood, expected) in [
+        (Mood::Busy, "Down"),
+        (Mood::Unwanted, "Down"),
+        (Mood::Silent, "Down"),
+        (Mood::Full, "Later"),
+        (Mood::Unknown, "Never"),
+    ] {
+        *post.mood.lock().unwrap() = mood;
+        let fault = here.send(place(), place(), b"x").await.unwrap_err();
+        assert!(
+            format!("{fault:?}").starts_with(expected),
+            "{expected}: {fault:?}"
+        );
+    }
+    // Nobody listens; nobody is known there by a password.
+    *post.mood.lock().unwrap() = Mood::Fine;
+    let closed = {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        listener.local_addr().unwrap().port()
+    };
+    for url in [
+        format!("smtp://127.0.0.1:{closed}"),
+        format!("smtp://user:password@127.0.0.1:{}", post.port),
+    ] {
+        let fault = server(&url).send(place(), place(), b"x").await.unwrap_err();
+        assert!(matches!(fault, Fault::Down { .. }), "{fault:?}");
+    }
+    here.send(place(), place(), b"x\r\n").await.unwrap();
+    assert_eq!(post.mails().len(), 1);
 }
 
 #[test]

@@ -21,13 +21,22 @@ const COUNTED: usize = 500;
 pub(super) struct Which {
     /// Of this tool.
     #[param(value_type = Option<String>)]
-    tool: Option<ToolName>,
+    pub(super) tool: Option<ToolName>,
     /// Of this requester.
-    requester: Option<String>,
+    pub(super) requester: Option<String>,
     /// That this person approved or rejected.
     by: Option<String>,
     /// That ended so, such as `returned` or `rejected`.
     outcome: Option<String>,
+}
+
+impl Which {
+    /// Whether a call of this tool and requester is one of these.
+    pub(super) fn wants(&self, call: &countersign::Call) -> bool {
+        !call.gates().approvals.is_empty()
+            && self.by.as_deref().is_none_or(|it| decided_by(call, it))
+            && self.outcome.as_deref().is_none_or(|it| outcome(call) == Some(it))
+    }
 }
 
 /// Calls with approval gates that the caller may see, the newest first: who approved, who said no, what came of it.
@@ -40,16 +49,8 @@ pub(super) async fn list(
     Asked(which): Asked<Which>,
     Asked(paging): Asked<Paging>,
 ) -> Result<Json<Page<Call>>, Problem> {
-    let filter = filter(which.tool, which.requester.as_deref())?;
-    let wanted = |call: &countersign::Call| {
-        !call.gates().approvals.is_empty()
-            && which.by.as_deref().is_none_or(|it| decided_by(call, it))
-            && which
-                .outcome
-                .as_deref()
-                .is_none_or(|it| outcome(call) == Some(it))
-    };
-    page(&shared, &caller, &filter, &paging, wanted).await
+    let filter = filter(which.tool.clone(), which.requester.as_deref())?;
+    page(&shared, &caller, &filter, &paging, |it| which.wants(it)).await
 }
 
 /// Whether somebody approved or rejected it.

@@ -1,6 +1,7 @@
 //! The HTTP API from the outside: a real server in a process of its own, a real store, plain sockets.
 
 mod attacks;
+mod export;
 #[path = "../slack/fake.rs"]
 #[allow(dead_code, reason = "other tests use the rest of it")]
 mod fake;

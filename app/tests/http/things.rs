@@ -78,6 +78,7 @@ pub(crate) fn routes() -> Vec<Route> {
             || json!({"decision": "confirm"}),
         ),
         route("GET /v1/approvals", Named::Nothing),
+        route("GET /v1/approvals.csv", Named::Nothing),
         route("GET /v1/approvals/count", Named::Nothing),
         route("GET /v1/agents", Named::Nothing),
         with(
