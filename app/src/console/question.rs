@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use askama::Template;
+use askama::filters::HtmlSafe;
+use countersign::RunId;
 use countersign_agent::control::Kind;
 use countersign_agent::feedback::{Answer, Question};
 use serde_json::{Value, json};
@@ -11,32 +14,43 @@ use super::form::{Errors, Form, Plan, Posted, read};
 use super::visible::{Line, typed};
 use crate::questions::{Asked, schema};
 
-/// Questions as they are drawn.
+/// Questions as they are drawn: all of a form but its beginning and end.
+#[derive(Template)]
+#[template(path = "part/asking.html")]
 pub(super) struct Asking {
-    pub(super) questions: Vec<Drawn>,
+    questions: Vec<Drawn>,
+    /// Whether one option of one question is all that is wanted, or nearly: then each is a button.
+    is_one: bool,
     /// Fields, if the model wants fields.
-    pub(super) fields: Form,
+    fields: Form,
+    /// What the button says that sends all of it. None where choosing sends.
+    send: Option<&'static str>,
+    /// The conversation to come back to.
+    back: Option<RunId>,
 }
 
+// Templates escape everything in it.
+impl HtmlSafe for Asking {}
+
 /// One question.
-pub(super) struct Drawn {
-    pub(super) name: String,
-    pub(super) question: Line,
-    pub(super) options: Vec<Choice>,
-    pub(super) several: bool,
-    pub(super) free_text: bool,
-    pub(super) optional: bool,
-    pub(super) text: String,
-    pub(super) errors: Vec<Line>,
+struct Drawn {
+    name: String,
+    question: Line,
+    options: Vec<Choice>,
+    several: bool,
+    free_text: bool,
+    optional: bool,
+    text: String,
+    errors: Vec<Line>,
 }
 
 /// Something to choose.
-pub(super) struct Choice {
-    pub(super) name: String,
-    pub(super) value: String,
-    pub(super) label: Line,
-    pub(super) description: Line,
-    pub(super) is_chosen: bool,
+struct Choice {
+    name: String,
+    value: String,
+    label: Line,
+    description: Line,
+    is_chosen: bool,
 }
 
 impl Asking {
@@ -47,12 +61,21 @@ impl Asking {
             .map_or((&nothing, &fine), |it| (&it.posted, &it.errors));
         match asked {
             Asked::Questions(questions) => {
-                let drawn = questions.as_slice().iter().enumerate();
+                let questions = questions.as_slice();
+                let is_one = matches!(questions, [one] if !one.several && !one.options.is_empty());
+                let drawn = questions.iter().enumerate();
                 Self {
                     questions: drawn
                         .map(|(place, it)| Drawn::of(place, it, posted, errors))
                         .collect(),
+                    is_one,
                     fields: Form::default(),
+                    send: match questions {
+                        [one] if is_one && one.free_text => Some("Send these words"),
+                        [one] if is_one && one.optional => Some("Leave it open"),
+                        _ => (!is_one).then_some("Send"),
+                    },
+                    back: back(posted),
                 }
             }
             Asked::Fields(_) => {
@@ -65,11 +88,29 @@ impl Asking {
                 };
                 Self {
                     questions: Vec::new(),
+                    is_one: false,
                     fields: Form::of(&plan, posted, errors),
+                    send: Some("Send"),
+                    back: back(posted),
                 }
             }
         }
     }
+}
+
+impl Asking {
+    /// The same, to come back to a conversation.
+    pub(super) fn within(self, run: RunId) -> Self {
+        Self {
+            back: Some(run),
+            ..self
+        }
+    }
+}
+
+/// The conversation that a form was posted from.
+pub(super) fn back(posted: &Posted) -> Option<RunId> {
+    posted.get("back")?.parse().ok()
 }
 
 impl Drawn {
@@ -189,4 +230,109 @@ fn of_fields(asked: &Asked) -> (Value, Vec<String>) {
         json!({"type": "object", "properties": properties, "required": required}),
         order,
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn drawn(questions: &Value, posted: &[(&str, &str)]) -> String {
+        let asked = Asked::Questions(serde_json::from_value(questions.clone()).unwrap());
+        let draft = Draft {
+            verb: "fill".to_owned(),
+            posted: posted
+                .iter()
+                .map(|(name, it)| ((*name).to_owned(), (*it).to_owned()))
+                .collect(),
+            errors: Errors::new(),
+        };
+        Asking::of(&asked, Some(&draft)).render().unwrap()
+    }
+
+    fn has(html: &str, counts: [(&str, usize); 5]) {
+        for (what, count) in counts {
+            assert_eq!(html.matches(what).count(), count, "{what}: {html}");
+        }
+    }
+
+    #[test]
+    fn one_choice_is_buttons_and_several_are_boxes_and_none_is_made_beforehand() {
+        let options = json!([{"label": "dinner"}, {"label": "<b>"}]);
+        let one = json!([{"id": "kind", "question": "Which?", "options": options}]);
+        let html = drawn(&one, &[]);
+        has(
+            &html,
+            [
+                ("<button", 2),
+                ("radio", 0),
+                ("checkbox", 0),
+                ("checked", 0),
+                ("<b>", 0),
+            ],
+        );
+        assert!(html.contains(r#"type="submit" name="q0" value="1""#), "{html}");
+        let mut words = one.clone();
+        words[0]["free_text"] = true.into();
+        let html = drawn(&words, &[]);
+        has(
+            &html,
+            [
+                ("<button", 3),
+                ("radio", 0),
+                ("checkbox", 0),
+                ("checked", 0),
+                ("<textarea", 1),
+            ],
+        );
+        let mut several = one.clone();
+        several[0]["several"] = true.into();
+        let html = drawn(&several, &[]);
+        has(
+            &html,
+            [
+                ("<button", 1),
+                ("radio", 0),
+                ("type=\"checkbox\"", 2),
+                ("checked", 0),
+                ("Send", 1),
+            ],
+        );
+        let note = json!({"id": "note", "question": "More?", "free_text": true, "optional": true});
+        let html = drawn(&json!([one[0], note]), &[("q0", "1")]);
+        has(
+            &html,
+            [
+                ("<button", 1),
+                ("type=\"radio\"", 2),
+                ("checkbox", 0),
+                (" checked", 1),
+                ("<textarea", 1),
+            ],
+        );
+        let html = drawn(
+            &json!([{"id": "a", "question": "?", "options": options, "optional": true}]),
+            &[],
+        );
+        has(
+            &html,
+            [
+                ("<button", 3),
+                ("radio", 0),
+                ("checkbox", 0),
+                ("checked", 0),
+                ("Leave it open", 1),
+            ],
+        );
+    }
+
+    #[test]
+    fn a_form_comes_back_to_a_conversation_and_nowhere_else() {
+        let one = json!([{"id": "kind", "question": "Which?", "options": [{"label": "a"}]}]);
+        let run = RunId::new(7, 7);
+        let html = drawn(&one, &[("back", &run.to_string())]);
+        assert!(html.contains(&format!(r#"name="back" value="{run}""#)), "{html}");
+        for wrong in ["//evil.example", "https://evil.example", "../sign-out", ""] {
+            assert!(!drawn(&one, &[("back", wrong)]).contains("back"), "{wrong}");
+        }
+    }
 }
