@@ -344,6 +344,17 @@ for (const [size, options] of Object.entries(sizes)) {
       await look("fields");
       await press(alice, "Send");
       await shown(alice.getByRole("link", { name: "book_event: to confirm" }));
+      // The conversation reads as one.
+      assert.deepEqual(await alice.locator(".says.agent .text").allTextContents(), [
+        "What kind of event is it?",
+        "What is there to eat?\nAnything else?",
+        "On which day?\nFor how many people?",
+      ]);
+      assert.deepEqual((await alice.locator(".says.me .text").allTextContents()).slice(1), [
+        "dinner",
+        "vegan, fish\nBy the river",
+        "day: 2027-01-15\npeople: 12",
+      ]);
       await look("answered");
       await alice.getByRole("link", { name: "book_event: to confirm" }).click();
       for (const it of ["vegan", "fish", "By the river"]) {

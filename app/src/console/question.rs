@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use askama::Template;
 use askama::filters::HtmlSafe;
-use countersign::RunId;
-use countersign_agent::control::Kind;
-use countersign_agent::feedback::{Answer, Question};
+use countersign::{RunId, Tool as _};
+use countersign_agent::control::{Fields, Kind};
+use countersign_agent::feedback::{Answer, Question, Questions};
+use countersign_agent::{UserControlFlowTools, UserFeedbackTools};
 use serde_json::{Value, json};
 
 use super::ask::Draft;
@@ -31,6 +32,51 @@ pub(super) struct Asking {
 
 // Templates escape everything in it.
 impl HtmlSafe for Asking {}
+
+/// What a model asks with one of the tools that ask, as a conversation tells it. None of what is no such question.
+pub(super) fn asked(tool: &str, arguments: &str) -> Option<String> {
+    let arguments: Value = serde_json::from_str(arguments).ok()?;
+    let asked: Vec<String> = if tool == UserFeedbackTools::descriptor().name.as_str() {
+        let questions: Questions = serde_json::from_value(arguments.get("questions")?.clone()).ok()?;
+        let questions = questions.as_slice().iter();
+        questions.map(|it| it.question.clone()).collect()
+    } else if tool == UserControlFlowTools::descriptor().name.as_str() {
+        let fields: Fields = serde_json::from_value(arguments.get("fields")?.clone()).ok()?;
+        let fields = fields.as_slice().iter();
+        let words = fields.map(|it| it.description.clone().unwrap_or_else(|| it.name.clone()));
+        words.collect()
+    } else {
+        return None;
+    };
+    Some(asked.join("\n"))
+}
+
+/// What a person answered to that. None of what is no answer: a refusal, an error.
+pub(super) fn answered(tool: &str, content: &str) -> Option<String> {
+    let content: Value = serde_json::from_str(content).ok()?;
+    let text = |it: &Value| it.as_str().map_or_else(|| it.to_string(), str::to_owned);
+    let answered: Vec<String> = if tool == UserFeedbackTools::descriptor().name.as_str() {
+        let answers = content["answers"].as_array()?.iter();
+        let words = answers.map(|it| {
+            let chosen = it["chosen"].as_array().into_iter().flatten().map(text);
+            let said = chosen.chain(it["text"].as_str().map(str::to_owned));
+            Some(said.collect::<Vec<_>>().join(", ")).filter(|it| !it.is_empty())
+        });
+        words.flatten().collect()
+    } else if tool == UserControlFlowTools::descriptor().name.as_str() {
+        let values = content["values"].as_array()?.iter();
+        values
+            .map(|it| format!("{}: {}", text(&it["name"]), text(&it["value"])))
+            .collect()
+    } else {
+        return None;
+    };
+    Some(if answered.is_empty() {
+        "(left open)".to_owned()
+    } else {
+        answered.join("\n")
+    })
+}
 
 /// One question.
 struct Drawn {
@@ -323,6 +369,43 @@ mod tests {
                 ("Leave it open", 1),
             ],
         );
+    }
+
+    #[test]
+    fn a_conversation_tells_questions_and_answers_and_leaves_all_else_as_it_is() {
+        let asks = r#"{"questions":[{"id":"a","question":"Which?","options":[{"label":"x"}]},
+            {"id":"b","question":"Why?","free_text":true}]}"#;
+        assert_eq!(asked("ask_user", asks).as_deref(), Some("Which?\nWhy?"));
+        let fields = r#"{"fields":[{"name":"day","kind":"date"},{"name":"n","kind":"integer","description":"How many?"}]}"#;
+        assert_eq!(asked("get_user_input", fields).as_deref(), Some("day\nHow many?"));
+        for (tool, arguments) in [
+            ("pay", asks),
+            ("ask_user", fields),
+            ("ask_user", "no JSON"),
+            ("ask_user", "[]"),
+        ] {
+            assert_eq!(asked(tool, arguments), None, "{tool} {arguments}");
+        }
+        let said = r#"{"answers":[{"id":"a","question":"Which?","chosen":["x","y"],"text":"z"},
+            {"id":"b","question":"Why?","chosen":[]}]}"#;
+        assert_eq!(answered("ask_user", said).as_deref(), Some("x, y, z"));
+        let filled =
+            r#"{"values":[{"name":"n","value":12},{"name":"day","value":"2027-01-15"}],"left_empty":[]}"#;
+        assert_eq!(
+            answered("get_user_input", filled).as_deref(),
+            Some("n: 12\nday: 2027-01-15")
+        );
+        assert_eq!(
+            answered("ask_user", r#"{"answers":[]}"#).as_deref(),
+            Some("(left open)")
+        );
+        for (tool, content) in [
+            ("pay", said),
+            ("ask_user", "the user refused"),
+            ("ask_user", "\"no\""),
+        ] {
+            assert_eq!(answered(tool, content), None, "{tool} {content}");
+        }
     }
 
     #[test]

@@ -13,7 +13,7 @@ use super::decide::{PATIENCE, posted};
 use super::events::newest;
 use super::inbox::asks;
 use super::page::{Frame, Moment, Place, Trouble, part, see};
-use super::question::Asking;
+use super::question::{self, Asking};
 use super::value::{Extent, View};
 use super::visible::{Line, Lines};
 use super::visitor::Visitor;
@@ -327,15 +327,22 @@ fn told(event: &RunEvent, requester: &str, agent: &str) -> Vec<Told> {
             let words = (!said.text.is_empty()).then(|| one("agent", agent, said.text.clone()));
             let calls = said.calls.iter().enumerate().map(|(place, call)| {
                 let plan = plans.get(place).filter(|it| it.gated);
+                let told = match question::asked(&call.name, &call.arguments) {
+                    Some(words) => one("agent", agent, words),
+                    None => one("event", agent, format!("uses {} {}", call.name, call.arguments)),
+                };
                 Told {
                     href: plan.map(|it| format!("/calls/{}", it.call)),
-                    ..one("event", agent, format!("uses {} {}", call.name, call.arguments))
+                    ..told
                 }
             });
             words.into_iter().chain(calls).collect()
         }
         EventKind::ToolResult { result, .. } => {
-            vec![one("event", &result.name, format!("gave {}", result.content))]
+            vec![match question::answered(&result.name, &result.content) {
+                Some(words) => one("me", requester, words),
+                None => one("event", &result.name, format!("gave {}", result.content)),
+            }]
         }
         EventKind::RunPaused { .. } => vec![one("event", agent, "waits for people".to_owned())],
         EventKind::RunContinued => vec![one("event", agent, "goes on".to_owned())],
