@@ -4,6 +4,7 @@ mod bearer;
 mod issuer;
 mod roles;
 mod sign_in;
+mod unlink;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
