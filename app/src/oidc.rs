@@ -18,7 +18,7 @@ mod tests;
 mod token;
 
 use countersign::policy::Lent;
-use countersign::{ActorId, Answer, Identity, Introduction, Timestamp};
+use countersign::{ActorId, Answer, Engine, Identity, Introduction, Timestamp};
 use serde::Deserialize;
 
 use crate::config::Config as Whole;
@@ -67,6 +67,18 @@ pub(crate) fn configured(whole: &Whole, base: &str) -> Result<Option<Oidc>, Fail
 }
 
 impl Oidc {
+    /// Refuses to make newcomers known while people are here of whom nobody said which subject is theirs.
+    pub(crate) async fn starts(&self, engine: &Engine) -> Result<(), Failure> {
+        if !self.config.provision {
+            return Ok(());
+        }
+        let missing = Links(engine).missing(self.issuer(), &self.config.provision_beside);
+        match missing.await? {
+            none if none.is_empty() => Ok(()),
+            missing => Err(Failure::usage(unsaid(&missing))),
+        }
+    }
+
     fn new(config: Config, secret: Option<String>, base: &str) -> Result<Self, (&'static str, String)> {
         if let Some(fault) = config.fault() {
             return Err(fault);
@@ -98,7 +110,7 @@ impl Oidc {
             return Ok(None);
         };
         let known = self.known(shared, &proven).await?;
-        let (from, until) = (proven.issued_at, proven.expires_at);
+        let (from, until) = (proven.issued_at.min(shared.engine().now()), proven.expires_at);
         Ok(known.map(|(by, through)| Credential::of_token(&by, through, from, until)))
     }
 
@@ -185,7 +197,10 @@ impl Oidc {
         let lent = Lent {
             roles: self.config.roles(&proven.claims),
             said_at: proven.issued_at,
-            until: proven.issued_at.after(self.config.roles_last),
+            until: proven
+                .issued_at
+                .min(shared.engine().now())
+                .after(self.config.roles_last),
         };
         let Some(link) = found else {
             return self.introduced(shared, proven, lent).await;
@@ -215,15 +230,18 @@ impl Oidc {
         proven: &Proven,
         lent: Lent,
     ) -> Result<Option<Known>, Problem> {
-        let Some(actor) = self
-            .config
-            .name(&proven.claims)
-            .and_then(|it| ActorId::new(it).ok())
-        else {
+        let Some(actor) = self.config.name(&proven.claims) else {
             tracing::warn!("a subject of the identity provider stands for nobody; link it to an actor");
             return Ok(None);
         };
         let links = Links(shared.engine());
+        let missing = links
+            .missing(self.issuer(), &self.config.provision_beside)
+            .await?;
+        if !missing.is_empty() {
+            tracing::warn!(why = unsaid(&missing), "nobody is made known");
+            return Ok(None);
+        }
         let made = links.made(self.issuer(), &proven.subject, &actor, &actor);
         let Some(by) = made.identity() else {
             return Ok(None);
@@ -242,6 +260,16 @@ impl Oidc {
         let found = links.of(self.issuer(), &proven.subject).await?;
         Ok(found.and_then(|it| Some((it.identity()?, it.through()))))
     }
+}
+
+/// Why nobody is made known, and what to do.
+fn unsaid(missing: &[ActorId]) -> String {
+    let names: Vec<&str> = missing.iter().map(ActorId::as_str).collect();
+    let names = names.join("`, `");
+    format!(
+        "`provision = true` would make those of `{names}` who sign in other people, who could approve their own calls: link \
+         each to their subject (`oidc link`), or name those who never sign in there in `provision_beside`"
+    )
 }
 
 /// Whether a bearer token may be one of a provider: keys of ours have no dots.

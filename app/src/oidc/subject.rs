@@ -4,6 +4,8 @@
 //! person whom nobody knew yet signs in for the first time; it is never guessed from a name or an address. One that is
 //! taken back stays, and stands for nobody: a subject that was known once is no newcomer.
 
+use std::collections::BTreeSet;
+
 use countersign::core::actor::{ADMIN, Kind as ActorKind};
 use countersign::core::audit::{Draft, Fields};
 use countersign::store::{Commit, Committed, EdgeFilter, EdgeRow, EdgeWrite};
@@ -13,6 +15,8 @@ use serde_json::{Value, json};
 
 use crate::credential::Through;
 
+/// How many links one look at the store takes.
+const PAGE: usize = 500;
 /// The kind of edge row that a link is.
 const KIND: &str = "subject";
 /// What is hashed for the id of one.
@@ -85,6 +89,36 @@ impl Links<'_> {
         rows.truncate(limit);
         let next = rows.last().filter(|_| more).map(|it| it.id.clone());
         Ok((rows.into_iter().filter_map(Link::read).collect(), next))
+    }
+
+    /// The people of whom nobody said which subject of an issuer is theirs, but for those who have none. A link that was
+    /// taken back says it too: that subject is no newcomer.
+    pub(super) async fn missing(
+        self,
+        issuer: &str,
+        beside: &BTreeSet<ActorId>,
+    ) -> Result<Vec<ActorId>, Error> {
+        let actors = self.0.actors().await?.into_iter();
+        let people = actors.filter(|it| it.kind == ActorKind::Person && !beside.contains(&it.id));
+        let mut missing: BTreeSet<ActorId> = people.map(|it| it.id).collect();
+        let mut after: Option<String> = None;
+        while !missing.is_empty() {
+            let (links, next) = self.list(after.as_deref(), PAGE).await?;
+            for link in links.iter().filter(|it| it.kept.issuer == issuer) {
+                if let Some(whose) = link
+                    .actor
+                    .as_ref()
+                    .or(link.kept.ended.as_ref().map(|it| &it.actor))
+                {
+                    missing.remove(whose);
+                }
+            }
+            after = next;
+            if after.is_none() {
+                break;
+            }
+        }
+        Ok(missing.into_iter().collect())
     }
 
     /// Lets a subject stand for a person, also one that stood for somebody once: admins only. One that does now is let

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::sign_in::SESSION;
-use super::{Body, Identity, Links, Request, StatusCode, World, header};
+use super::{Body, Identity, Links, PROVISION, Request, StatusCode, World, header};
 use crate::credential::Kind;
 use crate::oidc::Link;
 use crate::oidc::flow::Way;
@@ -48,7 +48,7 @@ impl World {
 
 #[tokio::test]
 async fn a_subject_that_was_unlinked_is_no_newcomer() {
-    let world = World::with("provision = true\nactor_claim = 'name'").await;
+    let world = World::with(&format!("{PROVISION}\nactor_claim = 'name'")).await;
     let says = |name: &str| world.token("zoe-1", &json!({"name": name}));
     let zoe = says("zoe");
     assert_eq!(world.who(&zoe).await.as_deref(), Some("zoe"));
