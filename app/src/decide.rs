@@ -1,6 +1,6 @@
 //! `decide` and `cancel`: carry what somebody says to the desk.
 
-use countersign::{Answer, Call, CallId, Code, Decided, Decision, Remember, RequirementId, Verdict};
+use countersign::{Answer, CallId, Code, Decided, Decision, Remember, Verdict};
 use serde_json::Value;
 
 use crate::cli::{CancelArgs, DecideArgs, Verb, Which};
@@ -9,6 +9,7 @@ use crate::input;
 use crate::local;
 use crate::record;
 use crate::reply::Reply;
+use crate::requirement;
 use crate::session::Session;
 
 /// Decides a requirement; runs the call if that cleared it.
@@ -42,7 +43,7 @@ pub(crate) async fn decide(session: &Session, args: DecideArgs) -> Result<Reply,
         let advanced = session.settle(*call.id()).await?;
         (advanced.call, advanced.refused)
     };
-    if proposes && still_asks(&call, args.requirement) {
+    if proposes && requirement::find(&call, args.requirement).is_some() {
         // The values passed the schema but not the types of the function: the same is asked once more.
         let errors = record::last_errors(session, *call.id()).await?;
         return Ok(Reply::not_accepted(Code::InvalidInput, errors));
@@ -79,10 +80,6 @@ fn remember(args: &DecideArgs) -> Result<Option<Remember>, Failure> {
         uses: args.uses,
         ..which
     }))
-}
-
-fn still_asks(call: &Call, on: RequirementId) -> bool {
-    call.requirements().iter().any(|it| it.id == on)
 }
 
 fn verdict(args: &DecideArgs) -> Result<Verdict, Failure> {

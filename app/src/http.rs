@@ -41,7 +41,7 @@ use crate::http::problem::Problem;
 use crate::outbox::look::{self, State as Standing};
 use crate::server::Shared;
 
-pub(crate) use extract::too_large;
+pub(crate) use extract::arrived;
 pub(crate) use idempotency::KIND as KEPT_ANSWERS;
 
 /// The routes with what is said of them.

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use reqwest::{Method, RequestBuilder, Url};
+use reqwest::{Method, RequestBuilder, Response, Url, header};
 use rustls_platform_verifier::BuilderVerifierExt;
 
 use address::is_public;
@@ -108,6 +108,12 @@ impl Outside {
             Err(_) => Ok(()),
         }
     }
+}
+
+/// How long whoever answers wishes to be left alone: `Retry-After` in seconds. One that names a date is not read.
+pub(crate) fn retry_after(answer: &Response) -> Option<Duration> {
+    let seconds = answer.headers().get(header::RETRY_AFTER)?.to_str().ok()?;
+    seconds.trim().parse().ok().map(Duration::from_secs)
 }
 
 impl Reach {

@@ -408,6 +408,35 @@ pub(crate) async fn words(
     Ok(words)
 }
 
+/// Approvals that were void when a call was about to run.
+#[cfg(feature = "http")]
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Voided {
+    /// Under which seal it is asked for them again.
+    pub(crate) seal: String,
+    /// For which gates, and whose; all there were if none is named.
+    pub(crate) votes: Vec<(usize, String)>,
+}
+
+/// Each time that approvals of a call were void.
+#[cfg(feature = "http")]
+pub(crate) async fn voided(session: &Session, call: CallId) -> Result<Vec<Voided>, Failure> {
+    let records = of_call(session, call).await?;
+    let voided = records.iter().filter(|it| it.kind() == "call.votes_voided");
+    let voided = voided.map(|it| {
+        let votes = it.entry["void"].as_array().into_iter().flatten();
+        let votes = votes.filter_map(|vote| {
+            let gate = usize::try_from(vote["gate"].as_u64()?).ok()?;
+            Some((gate, vote["by"].as_str()?.to_owned()))
+        });
+        Voided {
+            seal: it.seal().to_owned(),
+            votes: votes.collect(),
+        }
+    });
+    Ok(voided.collect())
+}
+
 /// What was last found wrong with the arguments of a call.
 pub(crate) async fn last_errors(session: &Session, call: CallId) -> Result<String, Failure> {
     let records = of_call(session, call).await?;

@@ -3,13 +3,18 @@
 use std::fmt::Write as _;
 
 use countersign::gate::Origin;
-use countersign::{Call, Requirement, RequirementKind};
+use countersign::{Call, Requirement, RequirementId, RequirementKind};
 use serde_json::{Value, json};
 
 use crate::people::People;
 use crate::session::{Session, now, quoted};
 use crate::text;
 use crate::tools::condition;
+
+/// What a call asks under this id, if it still does.
+pub(crate) fn find(call: &Call, id: RequirementId) -> Option<Requirement> {
+    call.requirements().into_iter().find(|it| it.id == id)
+}
 
 /// The stable shape. `stale_tool` says that the tool linked here is another than the one asked about.
 pub(crate) fn json(requirement: &Requirement, stale: bool) -> Value {

@@ -17,6 +17,7 @@ mod exact;
 mod modal;
 mod payload;
 pub(crate) mod people;
+mod place;
 mod routes;
 mod seen;
 mod signature;
@@ -32,6 +33,7 @@ use crate::config::Hidden;
 use crate::failure::Failure;
 use crate::session::Session;
 use client::Client;
+use place::Names;
 
 pub(crate) use channel::{CARD, Cards};
 pub(crate) use routes::router;
@@ -50,6 +52,7 @@ pub(crate) struct Slack {
     app: Option<String>,
     secret: Vec<u8>,
     client: Client,
+    names: Names,
     /// Where people reach the console.
     base: String,
     /// Whoever writes a card holds the pen of its requirement: an older view never comes after a newer one.
@@ -107,6 +110,7 @@ impl Slack {
             app: app.clone(),
             secret: secret.into_bytes(),
             client,
+            names: Names::default(),
             base: base.to_owned(),
             pens: std::array::from_fn(|_| Mutex::new(())),
         })))

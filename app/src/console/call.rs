@@ -20,7 +20,7 @@ use super::visible::Line;
 use super::visitor::Visitor;
 use crate::explain::Explained;
 use crate::record::{self, Record};
-use crate::requirement::because;
+use crate::requirement::{self, because};
 use crate::server::{Caller, Shared};
 use crate::tools::condition;
 use crate::{reply, sight};
@@ -384,7 +384,7 @@ pub(super) async fn request(
     Query(wanted): Query<Wanted>,
 ) -> Result<Response, Trouble> {
     let seen = Seen::load(&shared, &caller, id.call()).await?;
-    let is_asked = seen.call.requirements().iter().any(|it| it.id == id);
+    let is_asked = requirement::find(&seen.call, id).is_some();
     let words = "What this link asked was decided, or changed since. This is how it stands now.";
     let notice = (!is_asked).then(|| ("warn", Line::of(words)));
     page(

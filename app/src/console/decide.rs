@@ -17,6 +17,7 @@ use super::visible::Line;
 use super::visitor::Visitor;
 use crate::http::problem::Problem;
 use crate::record;
+use crate::requirement;
 use crate::server::{Caller, Shared};
 
 /// How long a page waits for what it has set going before it shows that it still goes on.
@@ -54,12 +55,7 @@ pub(super) async fn decide(
         .await;
     }
     // Asked now, or asked before: the desk says what has become of it, and puts the attempt on record.
-    let asked = seen
-        .call
-        .requirements()
-        .into_iter()
-        .chain(seen.call.reask())
-        .find(|it| it.id == id);
+    let asked = requirement::find(&seen.call, id).or_else(|| seen.call.reask().filter(|it| it.id == id));
     let read = match &asked {
         Some(requirement) => ask::decision(requirement, &seen.descriptor, &verb, &posted),
         None => bare(id, &verb).ok_or(Unread::Unknown),
@@ -87,7 +83,7 @@ pub(super) async fn decide(
     let settled = tokio::time::timeout(PATIENCE, shared.engine().wait_until_settled(id.call())).await;
     if let Ok(call) = settled
         && proposes
-        && call?.requirements().iter().any(|it| it.id == id)
+        && requirement::find(&call?, id).is_some()
     {
         // The values passed the schema but not the types of the function: the same is asked once more.
         let errors = record::last_errors(shared.session(), id.call()).await?;

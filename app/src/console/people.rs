@@ -20,12 +20,14 @@ use crate::http::problem::Problem;
 use crate::server::{Caller, Shared};
 use crate::sight;
 
-/// The most users of Slack that the page shows.
-const MOST_LINKS: usize = 500;
+/// The most users of Slack that one page shows.
+const MOST_LINKS: usize = 100;
 
 #[derive(Default, Deserialize)]
 pub(super) struct Wanted {
     did: Option<String>,
+    /// After which user of Slack.
+    slack: Option<String>,
 }
 
 struct Person {
@@ -65,6 +67,10 @@ struct People {
     rows: Vec<Person>,
     pools: Vec<PoolRow>,
     linked: Vec<Linked>,
+    /// Whether this is not the first page of them.
+    is_further: bool,
+    /// Where they go on.
+    next: Option<String>,
     is_admin: bool,
     changed: bool,
     problem: Option<Line>,
@@ -78,13 +84,13 @@ pub(super) async fn people(
     Visitor(caller): Visitor,
     Query(wanted): Query<Wanted>,
 ) -> Result<Response, Trouble> {
-    draw(&shared, &caller, wanted.did.is_some(), None).await
+    draw(&shared, &caller, &wanted, None).await
 }
 
 async fn draw(
     shared: &Shared,
     caller: &Caller,
-    changed: bool,
+    wanted: &Wanted,
     wrong: Option<(Problem, Posted)>,
 ) -> Result<Response, Trouble> {
     let is_admin = caller.actor.has_role(ADMIN);
@@ -118,7 +124,8 @@ async fn draw(
             .escalate_after
             .map(|it| humantime::format_duration(it).to_string()),
     });
-    let (links, _) = shared.links().list(None, None, MOST_LINKS).await?;
+    let after = wanted.slack.as_deref();
+    let (links, next) = shared.links().list(None, after, MOST_LINKS).await?;
     let linked = links.into_iter().map(|it| Linked {
         user: Line::of(&it.user),
         plain: it.user.to_string(),
@@ -134,8 +141,10 @@ async fn draw(
         rows: rows.collect(),
         pools: pools.collect(),
         linked: linked.collect(),
+        is_further: after.is_some(),
+        next,
         is_admin,
-        changed,
+        changed: wanted.did.is_some(),
         typed: ["id", "kind", "roles", "owner", "user", "actor"].map(again),
         problem: wrong.as_ref().map(|(it, _)| Line::of(sentence(it.detail()))),
     };
@@ -178,7 +187,7 @@ pub(super) async fn change(
     };
     match changed {
         Ok(()) => Ok(see("/people?did=change")),
-        Err(problem) => draw(&shared, &caller, false, Some((problem, posted))).await,
+        Err(problem) => draw(&shared, &caller, &Wanted::default(), Some((problem, posted))).await,
     }
 }
 

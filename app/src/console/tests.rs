@@ -513,3 +513,33 @@ async fn an_admin_says_who_is_who_in_slack() {
     assert_eq!(gone.0, StatusCode::SEE_OTHER);
     assert!(!world.get("/people", &ada).await.2.contains("T0123/U0999"));
 }
+
+#[tokio::test]
+async fn who_is_who_in_slack_has_pages() {
+    let world = World::new().await;
+    let ada = world.cookie("ada").await;
+    let (by, bob) = (
+        countersign::Identity::asserted("ada").unwrap(),
+        "bob".parse().unwrap(),
+    );
+    let users: Vec<String> = (100..=200).map(|it| format!("T0123/U0{it}")).collect();
+    for user in &users {
+        let answer = world.shared.links().link(&by, &user.parse().unwrap(), &bob).await;
+        assert_eq!(answer.unwrap(), countersign::Answer::Accepted);
+    }
+    let (mut place, mut found) = ("/people".to_owned(), Vec::new());
+    for _ in 0..2 {
+        let (_, _, page) = world.get(&place, &ada).await;
+        found.extend(
+            users
+                .iter()
+                .filter(|it| page.contains(&format!("value=\"{it}\"")))
+                .cloned(),
+        );
+        let more = page.split("href=\"").find(|it| it.starts_with("/people?slack="));
+        place = more.map_or_else(String::new, |it| it[..it.find('#').unwrap()].to_owned());
+    }
+    assert_eq!((found, place.as_str()), (users, ""));
+    let (_, _, page) = world.get("/people?slack=T9", &ada).await;
+    assert!(!page.contains("Nobody in Slack decides"), "{page}");
+}

@@ -47,12 +47,17 @@ impl<S: Send + Sync> FromRequest<S> for Written {
         if length.is_some_and(|it| it > crate::server::BODY) {
             return Err(too_large());
         }
-        match tokio::time::timeout(ARRIVAL, Bytes::from_request(request, state)).await {
-            Ok(Ok(bytes)) => Ok(Self(bytes)),
-            Ok(Err(error)) if error.status() == StatusCode::PAYLOAD_TOO_LARGE => Err(too_large()),
-            Ok(Err(error)) => Err(Problem::malformed(error.body_text())),
-            Err(_) => Err(Problem::body_too_slow()),
-        }
+        arrived(request, state).await.map(Self)
+    }
+}
+
+/// The body of a request, byte for byte, if it arrives in time and is not too large.
+pub(crate) async fn arrived<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Problem> {
+    match tokio::time::timeout(ARRIVAL, Bytes::from_request(request, state)).await {
+        Ok(Ok(bytes)) => Ok(bytes),
+        Ok(Err(error)) if error.status() == StatusCode::PAYLOAD_TOO_LARGE => Err(too_large()),
+        Ok(Err(error)) => Err(Problem::malformed(error.body_text())),
+        Err(_) => Err(Problem::body_too_slow()),
     }
 }
 
@@ -84,7 +89,7 @@ fn is_json(headers: &HeaderMap) -> bool {
 }
 
 /// What is said of a body that is larger than [`crate::server::BODY`].
-pub(crate) fn too_large() -> Problem {
+fn too_large() -> Problem {
     let detail = format!("a request has {} bytes at most", crate::server::BODY);
     Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", detail)
 }

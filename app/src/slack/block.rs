@@ -4,11 +4,13 @@ use serde_json::{Value, json};
 
 use crate::text;
 
-/// The most that one section holds, in UTF-16 units; Slack refuses 3001 characters.
+/// The most that one section holds, in [`units`]; Slack refuses 3001 characters.
 pub(super) const SECTION: usize = 2900;
-/// The most that a field of a section, a label or a hint holds.
+/// The most that a field of a section, small print, a label or a hint holds; Slack refuses 2001 of most of them.
 const FIELD: usize = 1900;
-/// The most that a button, a title of a form or an option holds.
+/// The most that a title of a message holds; Slack refuses 151.
+const HEADER: usize = 140;
+/// The most that a button, a title of a form or an option holds; Slack refuses 76.
 const OPTION: usize = 75;
 
 /// Text.
@@ -17,7 +19,7 @@ pub(super) fn plain(text: &str) -> Value {
 }
 
 pub(super) fn header(words: &str) -> Value {
-    json!({"type": "header", "text": plain(&brief(words, 140))})
+    json!({"type": "header", "text": plain(&brief(words, HEADER))})
 }
 
 pub(super) fn section(words: &str) -> Value {
@@ -27,6 +29,11 @@ pub(super) fn section(words: &str) -> Value {
 /// Small print.
 pub(super) fn context(words: &str) -> Value {
     json!({"type": "context", "elements": [plain(&brief(words, FIELD))]})
+}
+
+/// Whether small print says all of these words.
+pub(super) fn fits_context(words: &str) -> bool {
+    units(words) <= FIELD
 }
 
 /// Names and what stands beside them; ten at most.
@@ -91,9 +98,19 @@ pub(super) fn notice(title: &str, blocks: &[Value]) -> Value {
     json!({"type": "modal", "title": plain(title), "close": plain("Close"), "blocks": blocks})
 }
 
-/// How long a text is, as JavaScript counts and as Slack might.
+/// How long a text is, at the most: in UTF-16 units, with what Slack escapes as it escapes it, and what JSON does.
+/// Which of these it counts, its documentation does not say.
 pub(super) fn units(text: &str) -> usize {
-    text.chars().map(char::len_utf16).sum()
+    text.chars().map(unit).sum()
+}
+
+const fn unit(it: char) -> usize {
+    match it {
+        '&' => "&amp;".len(),
+        '<' | '>' => "&lt;".len(),
+        '"' | '\\' | '\n' => 2,
+        it => it.len_utf16(),
+    }
 }
 
 /// A text, or its beginning and a sign that there is more. Only for words that nobody approves.
@@ -103,13 +120,51 @@ pub(super) fn brief(words: &str, most: usize) -> String {
     }
     let mut taken = 1;
     let few = words.chars().take_while(|it| {
-        taken += it.len_utf16();
+        taken += unit(*it);
         taken <= most
     });
     format!("{}…", few.collect::<String>())
 }
 
+/// Words for a text without blocks, in which Slack looks for links and mentions whatever else it is told.
+pub(super) fn escaped(words: &str) -> String {
+    let words = words.replace('&', "&amp;");
+    words.replace('<', "&lt;").replace('>', "&gt;")
+}
+
 /// Foreign words on one line, everything that hides written out.
 pub(super) fn shown(words: &str) -> String {
     text::shown(words).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_mention_nobody() {
+        assert_eq!(escaped("<!channel> R&D"), "&lt;!channel&gt; R&amp;D");
+    }
+
+    #[test]
+    fn a_text_is_as_long_as_anybody_may_count_it() {
+        for (text, long) in [
+            ("ab", 2),
+            ("é", 1),
+            ("😀", 2),
+            ("R&D", 7),
+            ("<a>", 9),
+            ("\"\n\\", 6),
+        ] {
+            assert_eq!(units(text), long, "{text}");
+        }
+        for text in ["x", "&", "😀", "a\""] {
+            let cut = brief(&text.repeat(2000), FIELD);
+            assert!(
+                cut.ends_with('…') && (FIELD - 5..=FIELD).contains(&units(&cut)),
+                "{text}"
+            );
+        }
+        assert!(fits_context(&"&".repeat(FIELD / 5)) && !fits_context(&"&".repeat(FIELD / 5 + 1)));
+    }
 }

@@ -3,23 +3,26 @@
 //! A card says how things stand when it is written, and nothing else: written again, it says how they stand then.
 //! Who can see the channel can read it, so there is no result in it, and no secret.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use countersign::{Call, Descriptor, Outcome, Phase, Requirement, RequirementId, RequirementKind};
 use serde_json::{Value, json};
 
-use super::block::{actions, brief, button, context, fields, header, link, section, shown, units};
+use super::block::{actions, brief, button, context, fields, fits_context, header, link, section, shown};
 use super::exact::Exact;
-use super::payload::Button;
+use super::modal;
+use super::payload::{About, Button};
 use crate::people::People;
+use crate::record::Voided;
 use crate::reply::asker;
-use crate::requirement::{asked, because, origins, reminders, sentence, time_left};
+use crate::requirement::{self, asked, because, origins, reminders, sentence, time_left};
 use crate::text;
 
 /// The word in the metadata of our messages, by which they are found again.
 pub(super) const EVENT: &str = "countersign_requirement";
-/// The most that is shown of why a call waits; who cannot read all of it decides in the console.
-const WHY: usize = 2000;
+/// The most that is shown of whom it asks: a pool may have many people.
+const WHOM: usize = 1000;
 /// The most that is shown of what a tool is for.
 const ABOUT: usize = 600;
 
@@ -31,6 +34,8 @@ pub(super) struct Card<'a> {
     pub(super) people: &'a People,
     /// Whether the linked tool is another than the one that was asked about.
     pub(super) is_stale: bool,
+    /// Approvals that were void when it was about to run.
+    pub(super) voided: &'a [Voided],
     /// The page of the call in the console.
     pub(super) page: String,
 }
@@ -38,14 +43,58 @@ pub(super) struct Card<'a> {
 impl Card<'_> {
     /// What is asked, if it still is.
     pub(super) fn asked(&self) -> Option<Requirement> {
-        let mut asked = self.call.requirements().into_iter();
-        asked.find(|it| it.id == self.id)
+        requirement::find(self.call, self.id)
+    }
+
+    /// How often approvals of this were void: so often it was asked again.
+    pub(super) fn rounds(&self) -> usize {
+        self.asked().map_or(0, |it| self.voided_of(&it).len())
+    }
+
+    /// Why it is asked again, if it is.
+    pub(super) fn again(&self, requirement: &Requirement) -> Option<String> {
+        let voided = self.voided_of(requirement);
+        let by: BTreeSet<&String> = voided.iter().flatten().copied().collect();
+        let by: Vec<String> = by.into_iter().map(|it| shown(it)).collect();
+        let who = match (voided.is_empty(), by.is_empty()) {
+            (true, _) => return None,
+            (false, true) => "whoever".to_owned(),
+            (false, false) => text::listed(&by, "and"),
+        };
+        Some(format!(
+            "Asked again: {who} had approved it and was not allowed to any more when it was about to run. \
+             That approval does not count."
+        ))
+    }
+
+    /// Whose approvals of this were void, each time that some were; of those without a name all were.
+    fn voided_of(&self, requirement: &Requirement) -> Vec<Vec<&String>> {
+        let seal = requirement.seal.to_string();
+        let gates = &self.call.gates().approvals;
+        let is_asked = |gate: &usize| gates.get(*gate).map(|it| &it.pool) == requirement.pool.as_ref();
+        let voided = self.voided.iter().filter(|it| it.seal == seal);
+        let of_this =
+            voided.filter(|it| it.votes.is_empty() || it.votes.iter().any(|(gate, _)| is_asked(gate)));
+        let names = of_this.map(|it| {
+            let votes = it.votes.iter().filter(|(gate, _)| is_asked(gate));
+            votes.map(|(_, by)| by).collect()
+        });
+        names.collect()
     }
 
     /// Whether somebody who has read the card has read everything that they say yes to.
     pub(super) fn shows_all(&self) -> bool {
-        let why = self.asked().is_none_or(|it| units(&self.why(&it)) <= WHY);
+        let why = self.asked().is_none_or(|it| fits_context(&self.why(&it)));
         self.arguments().is_whole() && why
+    }
+
+    /// Whether Slack can ask for what is asked.
+    fn can_be_filled_in(&self, requirement: &Requirement) -> bool {
+        let about = About {
+            requirement: self.id,
+            card: None,
+        };
+        modal::fields(self, requirement, &about).is_some()
     }
 
     /// The blocks, the words for notifications, and what the message is found by.
@@ -68,7 +117,10 @@ impl Card<'_> {
 
     fn open(&self, requirement: &Requirement, title: &str) -> Vec<Value> {
         let people = asked(self.people, self.call, requirement);
-        let mut blocks = vec![header(title), section(&sentence(requirement, &people))];
+        let mut blocks = vec![
+            header(title),
+            section(&brief(&sentence(requirement, &people), WHOM)),
+        ];
         blocks.extend(self.head());
         let mut facts = vec![("Asked by", asker(self.call))];
         if requirement.kind == RequirementKind::Approval {
@@ -87,7 +139,10 @@ impl Card<'_> {
         blocks.extend(self.body());
         let why = self.why(requirement);
         if !why.is_empty() {
-            blocks.push(context(&brief(&why, WHY)));
+            blocks.push(context(&why));
+        }
+        if let Some(again) = self.again(requirement) {
+            blocks.push(section(&format!("⚠ {again}")));
         }
         blocks.extend(reminders(requirement).map(|it| context(&capital(it))));
         if self.is_stale {
@@ -97,6 +152,10 @@ impl Card<'_> {
         } else if !self.shows_all() {
             blocks.push(section(
                 "⚠ Not all of it is shown here. Nobody says yes to what they have not seen: read it in the console.",
+            ));
+        } else if requirement.kind == RequirementKind::UserInput && !self.can_be_filled_in(requirement) {
+            blocks.push(section(
+                "Slack cannot ask for this exactly: fill it in in the console.",
             ));
         }
         blocks.push(actions(&self.buttons(requirement)));
@@ -121,8 +180,13 @@ impl Card<'_> {
 
     fn arguments(&self) -> Exact {
         let parameters = self.descriptor.parameters.iter();
-        let order: Vec<&str> = parameters.map(|it| it.name.as_str()).collect();
-        Exact::of(&self.call.shown_arguments().value(), &order)
+        let order: Vec<&str> = parameters.clone().map(|it| it.name.as_str()).collect();
+        let secret = parameters.filter(|it| it.secret).map(|it| it.name.as_str());
+        Exact::of(
+            &self.call.shown_arguments().value(),
+            &order,
+            &secret.collect::<Vec<_>>(),
+        )
     }
 
     /// The arguments.
@@ -153,6 +217,7 @@ impl Card<'_> {
         let yes = match requirement.kind {
             RequirementKind::Approval => press(Button::Approve, "Approve", Some("primary")),
             RequirementKind::Confirmation => press(Button::Confirm, "Confirm", Some("primary")),
+            RequirementKind::UserInput if !self.can_be_filled_in(requirement) => return vec![reject, page],
             RequirementKind::UserInput => press(Button::Fill, "Fill in…", Some("primary")),
             RequirementKind::External | RequirementKind::InDoubt => return vec![page],
         };

@@ -1,6 +1,6 @@
 //! Cards in Slack: written, and written again.
 
-use countersign::{Call, CallId, Descriptor, RequirementId};
+use countersign::{Call, CallId, Descriptor, Phase, RequirementId};
 use serde_json::{Value, json};
 
 use super::Slack;
@@ -10,6 +10,7 @@ use super::payload;
 use super::people::User;
 use crate::failure::Failure;
 use crate::people::People;
+use crate::record::{self, Voided};
 
 /// A call with all that a card is made from.
 pub(super) struct Loaded {
@@ -17,12 +18,19 @@ pub(super) struct Loaded {
     pub(super) descriptor: Descriptor,
     people: People,
     is_stale: bool,
+    voided: Vec<Voided>,
 }
 
 impl Slack {
     pub(super) async fn load(&self, call: CallId) -> Result<Loaded, Failure> {
         let call = self.session.engine.desk().call(call).await?;
+        // Only then is it asked for again.
+        let voided = match call.phase() {
+            Phase::Approve { .. } => record::voided(&self.session, *call.id()).await?,
+            _ => Vec::new(),
+        };
         Ok(Loaded {
+            voided,
             descriptor: self.session.descriptor(&call).await?,
             people: self.session.people().await?,
             is_stale: self.session.is_stale(&call),
@@ -38,6 +46,7 @@ impl Slack {
             descriptor: &loaded.descriptor,
             people: &loaded.people,
             is_stale: loaded.is_stale,
+            voided: &loaded.voided,
             page: self.page(id),
         }
     }
@@ -59,9 +68,14 @@ impl Slack {
         let _pen = self.pen(id).lock().await;
         let loaded = self.load(id.call()).await;
         let loaded = loaded.map_err(|error| Trouble::Unknown(error.to_string()))?;
-        let mut message = self.card(&loaded, id).message();
-        message["channel"] = at.channel.as_str().into();
-        message["ts"] = at.ts.as_str().into();
+        self.rewrite(&self.card(&loaded, id), &at.channel, &at.ts).await
+    }
+
+    /// Makes a message show a card.
+    pub(super) async fn rewrite(&self, card: &Card<'_>, channel: &str, ts: &str) -> Result<(), Trouble> {
+        let mut message = card.message();
+        message["channel"] = channel.into();
+        message["ts"] = ts.into();
         self.client.call("chat.update", &message).await.map(|_| ())
     }
 

@@ -14,9 +14,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::Slack;
+use super::block::escaped;
 use super::card::{Card, EVENT};
 use super::client::Trouble;
 use super::people::{Links, is_id};
+use super::place::next;
 use crate::outbox::{Channel, Delivery, Fault};
 
 /// The kind of edge rows that say where cards are; they are forgotten at their time.
@@ -25,20 +27,37 @@ pub(crate) const CARD: &str = "slack.card";
 const KEPT: Duration = Duration::from_hours(180 * 24);
 /// How much earlier than we began Slack may say that a message was written.
 const SKEW: Duration = Duration::from_mins(5);
-/// The most pages of messages that are looked through for a card, and of channels for a name.
+/// How long whoever has begun to post a card may still be at it: longer than any attempt takes.
+const POSTING: Duration = Duration::from_mins(1);
+/// The most pages of messages that are looked through for a card.
 const PAGES: usize = 20;
 /// What Slack says of a card that is not there, or not ours.
 const GONE: [&str; 2] = ["cant_update_message", "message_not_found"];
-/// What it says where whoever runs the workspace can help.
-const MENDABLE: [&str; 10] = [
+/// What it says of a message that is wrong in itself, and will be the next time: ours to mend. Anything else may change:
+/// the app is invited, a channel is made or no longer archived, a token is made anew.
+const HOPELESS: [&str; 9] = [
+    "invalid_arguments",
+    "invalid_blocks",
+    "invalid_blocks_format",
+    "invalid_metadata_format",
+    "invalid_metadata_schema",
+    "metadata_too_large",
+    "msg_blocks_too_long",
+    "msg_too_long",
+    "no_text",
+];
+
+/// What it says of a place or of us, and not of the one card: no other card arrives there meanwhile either.
+const SHUT: [&str; 11] = [
     "account_inactive",
+    "channel_not_found",
     "ekm_access_denied",
     "invalid_auth",
+    "is_archived",
     "missing_scope",
     "not_authed",
     "not_in_channel",
     "team_access_not_granted",
-    "team_added_to_org",
     "token_expired",
     "token_revoked",
 ];
@@ -49,12 +68,14 @@ const MENDABLE: [&str; 10] = [
 struct Kept {
     v: u32,
     channel: String,
-    /// None while nobody knows whether it was written.
+    /// None while there is none, or nobody knows whether there is.
     ts: Option<String>,
-    /// When it was begun.
-    since: Timestamp,
+    /// When somebody began to post it. None if nobody did, or Slack said that it did not take it.
+    since: Option<Timestamp>,
     /// Of what people were reminded beside the card, which changes in silence.
     reminded: Vec<NoticeKind>,
+    /// How often people were told that it is asked again.
+    rounds: usize,
 }
 
 /// Carries notices to `slack:#channel`, `slack:C…` and `slack:U…`.
@@ -95,8 +116,17 @@ impl Slack {
             None if card.asked().is_none() => return Ok(()),
             None => (self.begun(place).await?, None),
         };
-        if kept.ts.is_none() && version.is_some() {
-            kept.ts = self.found(id, &kept).await?;
+        if let (None, Some(since)) = (&kept.ts, kept.since) {
+            let (now, over) = (self.session.engine.now(), since.after(POSTING));
+            if now < over {
+                // Another process may be at it, and its message not be there yet.
+                let left = u64::try_from(over.millis() - now.millis()).unwrap_or_default();
+                return Err(Fault::Later {
+                    why: "somebody is posting this card, or was a moment ago".to_owned(),
+                    after: Some(Duration::from_millis(left)),
+                });
+            }
+            kept.ts = self.found(id, &kept.channel, since).await?;
         }
         if let Some(ts) = kept.ts.clone() {
             match self.rewrite(&card, &kept.channel, &ts).await {
@@ -110,9 +140,21 @@ impl Slack {
             if card.asked().is_none() {
                 return Ok(());
             }
-            kept.since = self.session.engine.now();
+            kept.since = Some(self.session.engine.now());
             version = Some(self.keep(&row_id, &kept, version).await?);
-            kept.ts = Some(self.write(&card, &kept.channel).await.map_err(fault)?);
+            match self.write(&card, &kept.channel).await {
+                Ok(ts) => {
+                    kept.ts = Some(ts);
+                    kept.rounds = card.rounds();
+                }
+                Err(trouble) => {
+                    if trouble.is_certain() {
+                        kept.since = None;
+                        self.keep(&row_id, &kept, version).await?;
+                    }
+                    return Err(fault(trouble));
+                }
+            }
         } else if card.asked().is_some() {
             self.remind(&card, &mut kept, notice).await?;
         }
@@ -125,8 +167,9 @@ impl Slack {
             v: 1,
             channel: self.channel(place).await.map_err(fault)?,
             ts: None,
-            since: self.session.engine.now(),
+            since: None,
             reminded: Vec::new(),
+            rounds: 0,
         })
     }
 
@@ -138,15 +181,17 @@ impl Slack {
         ts.ok_or_else(|| Trouble::Unknown("chat.postMessage: the answer names no message".to_owned()))
     }
 
-    async fn rewrite(&self, card: &Card<'_>, channel: &str, ts: &str) -> Result<(), Trouble> {
-        let mut message = card.message();
-        message["channel"] = channel.into();
-        message["ts"] = ts.into();
-        self.client.call("chat.update", &message).await.map(|_| ())
-    }
-
-    /// Says below the card that time runs out, once: nobody is told of a message that changes.
+    /// Says below the card that time runs out or that it is asked again, once: nobody is told of a message that changes.
     async fn remind(&self, card: &Card<'_>, kept: &mut Kept, notice: NoticeKind) -> Result<(), Fault> {
+        let rounds = card.rounds();
+        if let Some(again) = card
+            .asked()
+            .and_then(|it| card.again(&it))
+            .filter(|_| rounds > kept.rounds)
+        {
+            self.reply(card, kept, &again).await?;
+            kept.rounds = rounds;
+        }
         let words = match notice {
             NoticeKind::Warned => "Three quarters of the time are over.",
             NoticeKind::Escalated => "Nobody has answered; others are told.",
@@ -155,24 +200,37 @@ impl Slack {
         if kept.reminded.contains(&notice) {
             return Ok(());
         }
-        let body = json!({
-            "channel": kept.channel, "thread_ts": kept.ts, "reply_broadcast": true, "mrkdwn": false,
-            "text": format!("{}: {words}", card.call.tool()), "unfurl_links": false, "unfurl_media": false,
-        });
-        self.client.call("chat.postMessage", &body).await.map_err(fault)?;
+        self.reply(card, kept, words).await?;
         kept.reminded.push(notice);
         Ok(())
     }
 
+    async fn reply(&self, card: &Card<'_>, kept: &Kept, words: &str) -> Result<(), Fault> {
+        let body = json!({
+            "channel": kept.channel, "thread_ts": kept.ts, "reply_broadcast": true, "mrkdwn": false,
+            "text": escaped(&format!("{}: {words}", card.call.tool())), "unfurl_links": false, "unfurl_media": false,
+        });
+        self.client
+            .call("chat.postMessage", &body)
+            .await
+            .map(|_| ())
+            .map_err(fault)
+    }
+
     /// A card that may have been written, if it was. Only our own app's messages are looked at, where it is known
     /// which that is.
-    async fn found(&self, id: RequirementId, kept: &Kept) -> Result<Option<String>, Fault> {
-        let since = kept.since.before(SKEW).millis() / 1000;
+    async fn found(
+        &self,
+        id: RequirementId,
+        channel: &str,
+        since: Timestamp,
+    ) -> Result<Option<String>, Fault> {
+        let since = since.before(SKEW).millis() / 1000;
         let since = since.to_string();
         let mut cursor = String::new();
         for _ in 0..PAGES {
             let fields = [
-                ("channel", kept.channel.as_str()),
+                ("channel", channel),
                 ("oldest", &since),
                 ("limit", "200"),
                 ("include_all_metadata", "true"),
@@ -206,48 +264,6 @@ impl Slack {
     fn is_ours(&self, message: &Value) -> bool {
         let app = message["app_id"].as_str();
         self.app.is_none() || app.is_none() || app == self.app.as_deref()
-    }
-
-    /// The id of a channel by its name, or of the conversation with a user.
-    async fn channel(&self, place: &str) -> Result<String, Trouble> {
-        if let Some(name) = place.strip_prefix('#') {
-            return self.named(name).await;
-        }
-        if is_id(place, &['U', 'W']) {
-            let opened = self
-                .client
-                .call("conversations.open", &json!({"users": place}))
-                .await?;
-            let channel = opened["channel"]["id"].as_str().map(str::to_owned);
-            return channel.ok_or_else(|| {
-                Trouble::Unknown("conversations.open: the answer names no channel".to_owned())
-            });
-        }
-        Ok(place.to_owned())
-    }
-
-    async fn named(&self, name: &str) -> Result<String, Trouble> {
-        let mut cursor = String::new();
-        for _ in 0..PAGES {
-            let fields = [
-                ("types", "public_channel,private_channel"),
-                ("exclude_archived", "true"),
-                ("limit", "1000"),
-                ("cursor", &cursor),
-            ];
-            let page = self.client.ask("conversations.list", &fields).await?;
-            let mut channels = page["channels"].as_array().into_iter().flatten();
-            if let Some(found) = channels.find(|it| it["name"] == name) {
-                return Ok(found["id"].as_str().unwrap_or_default().to_owned());
-            }
-            match next(&page) {
-                Some(next) => cursor = next,
-                None => break,
-            }
-        }
-        Err(Trouble::Refused(format!(
-            "there is no channel #{name} that the app can see; name its id"
-        )))
     }
 
     async fn kept(&self, id: &str) -> Result<Option<(Kept, u64)>, Fault> {
@@ -296,22 +312,22 @@ fn is_about(message: &Value, id: RequirementId) -> bool {
     metadata["event_type"] == EVENT && metadata["event_payload"]["requirement"] == id.to_string()
 }
 
-/// Where a list goes on.
-fn next(page: &Value) -> Option<String> {
-    let cursor = page["response_metadata"]["next_cursor"].as_str()?;
-    (!cursor.is_empty()).then(|| cursor.to_owned())
-}
-
 /// What it means for the outbox.
 fn fault(trouble: Trouble) -> Fault {
-    if trouble.is(&MENDABLE) {
-        return Fault::later(format!(
-            "Slack says {trouble}; whoever runs the workspace can mend that"
-        ));
+    if trouble.is(&HOPELESS) {
+        return Fault::never(format!("Slack says {trouble}: it will never take this card"));
     }
+    let is_shut = trouble.is(&SHUT);
     match trouble {
-        Trouble::Refused(why) => Fault::never(format!("Slack says {why}")),
-        Trouble::Later { why, after } => Fault::Later { why, after },
+        Trouble::Refused(why) => {
+            let why = format!("Slack says {why}; whoever runs the workspace or this server can mend that");
+            if is_shut {
+                Fault::down(why)
+            } else {
+                Fault::later(why)
+            }
+        }
+        Trouble::Down { why, after } | Trouble::Lost { why, after } => Fault::Down { why, after },
         Trouble::Unknown(why) => Fault::later(why),
     }
 }

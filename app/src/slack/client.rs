@@ -9,7 +9,7 @@ use std::time::Duration;
 use reqwest::{Method, StatusCode, Url, header};
 use serde_json::{Value, json};
 
-use crate::outside::{Outside, Reach, reason};
+use crate::outside::{Outside, Reach, reason, retry_after};
 
 /// The most bytes of an answer: a page of messages.
 const MOST: usize = 4 * 1024 * 1024;
@@ -17,13 +17,9 @@ const MOST: usize = 4 * 1024 * 1024;
 const PAUSE: Duration = Duration::from_secs(30);
 /// What it says to one who asks too often.
 const BUSY: [&str; 2] = ["rate_limited", "ratelimited"];
-/// What it says when it does not know itself.
-const UNSURE: [&str; 4] = [
-    "fatal_error",
-    "internal_error",
-    "request_timeout",
-    "service_unavailable",
-];
+/// What it says when it does not know itself, of one request and of all.
+const UNSURE: [&str; 2] = ["fatal_error", "internal_error"];
+const AWAY: [&str; 2] = ["request_timeout", "service_unavailable"];
 
 /// Speaks to one workspace.
 pub(super) struct Client {
@@ -37,13 +33,23 @@ pub(super) struct Client {
 pub(super) enum Trouble {
     /// It says that it did not, and why.
     Refused(String),
-    /// It says that it did not, but may later.
-    Later { why: String, after: Option<Duration> },
-    /// Nobody knows whether it did.
+    /// It was not reached, or says that it does nothing for us for a while.
+    Down { why: String, after: Option<Duration> },
+    /// Nobody knows whether it did: it did not answer, or only something before it did.
+    Lost { why: String, after: Option<Duration> },
+    /// Nobody knows whether it did: it answers, and does not say.
     Unknown(String),
 }
 
 impl Trouble {
+    /// Whether it is known that Slack did nothing.
+    pub(super) const fn is_certain(&self) -> bool {
+        match self {
+            Self::Refused(_) | Self::Down { .. } => true,
+            Self::Lost { .. } | Self::Unknown(_) => false,
+        }
+    }
+
     /// Whether Slack refused with one of these words.
     pub(super) fn is(&self, errors: &[&str]) -> bool {
         matches!(self, Self::Refused(error) if errors.contains(&error.as_str()))
@@ -53,7 +59,9 @@ impl Trouble {
 impl std::fmt::Display for Trouble {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Refused(why) | Self::Later { why, .. } | Self::Unknown(why) => f.write_str(why),
+            Self::Refused(why) | Self::Down { why, .. } | Self::Lost { why, .. } | Self::Unknown(why) => {
+                f.write_str(why)
+            }
         }
     }
 }
@@ -97,7 +105,10 @@ impl Client {
             .base
             .join(method)
             .map_err(|error| Trouble::Refused(error.to_string()))?;
-        let unknown = |error: reqwest::Error| Trouble::Unknown(format!("{method}: {}", reason(&error)));
+        let lost = |error: reqwest::Error| Trouble::Lost {
+            why: format!("{method}: {}", reason(&error)),
+            after: None,
+        };
         let request = self
             .outside
             .request(Method::POST, &place)
@@ -109,33 +120,31 @@ impl Client {
             Ok(answer) => answer,
             // It was never heard.
             Err(error) if error.is_connect() => {
-                return Err(Trouble::Later {
+                return Err(Trouble::Down {
                     why: format!("{method}: {}", reason(&error)),
                     after: None,
                 });
             }
-            Err(error) => return Err(unknown(error)),
+            Err(error) => return Err(lost(error)),
         };
         let status = answer.status();
         if status == StatusCode::TOO_MANY_REQUESTS {
-            let seconds = answer.headers().get(header::RETRY_AFTER);
-            let seconds = seconds.and_then(|it| it.to_str().ok()?.parse().ok());
-            let after = seconds.map_or(PAUSE, Duration::from_secs);
-            return Err(Trouble::Later {
+            return Err(Trouble::Down {
                 why: format!("{method}: too many requests"),
-                after: Some(after),
+                after: Some(retry_after(&answer).unwrap_or(PAUSE)),
             });
         }
         if status != StatusCode::OK {
             let why = format!("{method}: Slack answers {status}");
             return Err(if status.is_server_error() {
-                Trouble::Unknown(why)
+                let after = retry_after(&answer);
+                Trouble::Lost { why, after }
             } else {
                 Trouble::Refused(why)
             });
         }
         let mut bytes = Vec::new();
-        while let Some(chunk) = answer.chunk().await.map_err(unknown)? {
+        while let Some(chunk) = answer.chunk().await.map_err(lost)? {
             bytes.extend_from_slice(&chunk);
             if bytes.len() > MOST {
                 return Err(Trouble::Unknown(format!("{method}: the answer is too long")));
@@ -156,8 +165,10 @@ fn judged(method: &str, said: Value) -> Result<Value, Trouble> {
     let why = format!("{method}: {error}");
     Err(if UNSURE.contains(&error.as_str()) {
         Trouble::Unknown(why)
+    } else if AWAY.contains(&error.as_str()) {
+        Trouble::Lost { why, after: None }
     } else if BUSY.contains(&error.as_str()) {
-        Trouble::Later {
+        Trouble::Down {
             why,
             after: Some(PAUSE),
         }
@@ -191,7 +202,8 @@ mod tests {
             of("channel_not_found"),
             Trouble::Refused("channel_not_found".to_owned())
         );
-        assert!(matches!(of("ratelimited"), Trouble::Later { after: Some(_), .. }));
+        assert!(matches!(of("ratelimited"), Trouble::Down { after: Some(_), .. }));
+        assert!(matches!(of("service_unavailable"), Trouble::Lost { .. }));
         assert!(matches!(of("internal_error"), Trouble::Unknown(_)));
         assert!(judged("chat.postMessage", json!({"ok": true})).is_ok());
         assert!(judged("chat.postMessage", json!(["ok"])).is_err());

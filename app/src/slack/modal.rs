@@ -9,7 +9,7 @@ use countersign::schema::Validator;
 use countersign::{Decision, Descriptor, Requirement, Verdict};
 use serde_json::{Map, Value, json};
 
-use super::block::{fits_option, form, input, notice, option, plain, section, shown};
+use super::block::{fits_option, form, input, notice, option, plain, section, shown, units};
 use super::card::Card;
 use super::payload::{About, Form, Values};
 use crate::console::form::shape::{Shape, limits, resolved, shape};
@@ -173,7 +173,7 @@ impl<'a> Asking<'a> {
         }
         let (shape, is_nullable) = shape(&self.schema, schema);
         let mut element = match &shape {
-            Shape::Text { lines } if given.len() <= TEXT => {
+            Shape::Text { lines } if units(given) <= TEXT => {
                 json!({"type": "plain_text_input", "multiline": lines, "max_length": TEXT})
             }
             Shape::Number { whole } => json!({"type": "number_input", "is_decimal_allowed": !whole}),

@@ -118,7 +118,8 @@ impl Payload {
     /// Whose doing it is, if it was done to this app in this workspace by one of its people.
     pub(super) fn user(&self, team: &str, app: Option<&str>) -> Result<User, Foreign> {
         let is_here = |it: &Option<String>| it.as_deref() == Some(team);
-        if !is_here(&self.team) || self.user_team.is_some() && !is_here(&self.user_team) {
+        // Slack names both. In a channel that several workspaces share, the first is ours whoever it was.
+        if !is_here(&self.team) || !is_here(&self.user_team) {
             return Err(Foreign::Workspace);
         }
         if app.is_some() && self.app.as_deref() != app {
@@ -334,6 +335,10 @@ mod tests {
         assert_eq!(foreign(&|it| it["team"] = Value::Null), Err(Foreign::Workspace));
         assert_eq!(
             foreign(&|it| it["user"]["team_id"] = "T9999".into()),
+            Err(Foreign::Workspace)
+        );
+        assert_eq!(
+            foreign(&|it| it["user"]["team_id"] = Value::Null),
             Err(Foreign::Workspace)
         );
         assert_eq!(

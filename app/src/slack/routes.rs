@@ -4,10 +4,8 @@
 //! may be lost. The card is also written by the outbox, at least once.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use axum::body::Bytes;
-use axum::extract::{FromRequest, Request, State};
+use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
@@ -22,10 +20,7 @@ use super::people::{Link, Links, User};
 use super::{seen, signature};
 use crate::http::problem::Problem;
 use crate::server::Shared;
-use crate::{console, record, sight};
-
-/// How long a body may take to arrive.
-const ARRIVAL: Duration = Duration::from_secs(10);
+use crate::{console, record, requirement, sight};
 
 /// The routes that Slack calls.
 pub(crate) fn router() -> Router<Shared> {
@@ -38,14 +33,7 @@ async fn interact(State(shared): State<Shared>, request: Request) -> Result<Resp
         return Ok(console::nowhere(request.headers().clone()).await);
     };
     let headers = request.headers().clone();
-    let body = match tokio::time::timeout(ARRIVAL, Bytes::from_request(request, &shared)).await {
-        Ok(Ok(body)) => body,
-        Ok(Err(error)) if error.status() == StatusCode::PAYLOAD_TOO_LARGE => {
-            return Err(crate::http::too_large());
-        }
-        Ok(Err(error)) => return Err(Problem::malformed(error.body_text())),
-        Err(_) => return Err(Problem::body_too_slow()),
-    };
+    let body = crate::http::arrived(request, &shared).await?;
     let engine = shared.engine();
     // Forged requests are counted by their status and told in the log of the process. They are not on record: anybody
     // could fill it.
@@ -180,19 +168,17 @@ impl Taken<'_> {
         card: Option<&payload::Card>,
     ) -> Result<Response, Problem> {
         let verdict = match button {
-            Button::Approve => Verdict::Approve,
-            Button::Confirm => Verdict::Confirm,
-            Button::Reject | Button::Fill => {
+            Button::Approve => Some(Verdict::Approve),
+            Button::Confirm => Some(Verdict::Confirm),
+            Button::Reject | Button::Fill => None,
+        };
+        let told = match (self.has_read(button != Button::Reject, id).await?, verdict) {
+            (Err(why), _) => Err(why),
+            (Ok(()), Some(verdict)) => self.decided(Decision::new(id, verdict)).await?,
+            (Ok(()), None) => {
                 self.asked(button, id, card).await?;
                 return Ok(StatusCode::OK.into_response());
             }
-        };
-        let told = if self.is_shown(id).await? {
-            self.decided(Decision::new(id, verdict)).await?
-        } else {
-            let by = self.link.identity();
-            put_on_record(self.shared, self.payload, Some(&by), "not_shown").await?;
-            Err("a part of the arguments is not shown here; read it in the console".to_owned())
         };
         if let (Err(why), Some(card)) = (&told, card) {
             self.slack
@@ -200,6 +186,18 @@ impl Taken<'_> {
         }
         self.slack.renew_soon(id, card);
         Ok(StatusCode::OK.into_response())
+    }
+
+    /// Whether somebody who says yes could read what they say yes to; that they could not is on record.
+    async fn has_read(&self, says_yes: bool, id: RequirementId) -> Result<Result<(), String>, Problem> {
+        if !says_yes || self.is_shown(id).await? {
+            return Ok(Ok(()));
+        }
+        let by = self.link.identity();
+        put_on_record(self.shared, self.payload, Some(&by), "not_shown").await?;
+        Ok(Err(
+            "a part of it is not shown here; read it in the console".to_owned()
+        ))
     }
 
     /// Whether what is asked was shown whole. What is not asked any more is for the desk to refuse.
@@ -293,6 +291,9 @@ impl Taken<'_> {
 
     async fn submitted(self, form: Form, about: &About, values: &Values) -> Result<Response, Problem> {
         let id = about.requirement;
+        if let Err(why) = self.has_read(form == Form::Fill, id).await? {
+            return Ok(Json(modal::instead(&not_decided(&why))).into_response());
+        }
         let decision = match form {
             Form::Reject => modal::rejection(about, values),
             Form::Fill => match self.shared.engine().desk().call(id.call()).await {
@@ -319,7 +320,7 @@ impl Taken<'_> {
         if form == Form::Fill {
             // The values passed the schema but not the types of the function: the same is asked once more.
             let call = self.shared.engine().desk().call(id.call()).await?;
-            if call.requirements().iter().any(|it| it.id == id) {
+            if requirement::find(&call, id).is_some() {
                 let errors = record::last_errors(self.shared.session(), id.call()).await?;
                 let errors = [(String::new(), vec![errors])].into();
                 return Ok(Json(modal::answer(&errors, values)).into_response());

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::http::wire;
 use crate::outbox::Delivery;
+use crate::requirement;
 
 /// The body, as Standard Webhooks wants it: what happened, when, and about what.
 #[derive(Serialize)]
@@ -35,8 +36,7 @@ struct Data {
 
 impl Body {
     pub(super) fn new(delivery: &Delivery, call: &Call, base: &str, token: Option<&str>) -> Self {
-        let mut asked = call.requirements().into_iter();
-        let asked = asked.find(|it| it.id == delivery.kept.requirement);
+        let asked = requirement::find(call, delivery.kept.requirement);
         Self {
             kind: format!("requirement.{}", delivery.kept.notice.as_str()),
             timestamp: delivery.kept.found_at,

@@ -1,11 +1,10 @@
 //! Carries notices to web hooks.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use countersign::{ActorId, Call, Engine, Identity, RequirementKind};
-use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
+use reqwest::header::CONTENT_TYPE;
 use reqwest::{Method, Response, StatusCode, Url};
 
 use super::Keys;
@@ -14,7 +13,8 @@ use super::signature::Signed;
 use crate::config::Config;
 use crate::failure::Failure;
 use crate::outbox::{Channel, Delivery, Fault};
-use crate::outside::{Outside, Reach, reason};
+use crate::outside::{Outside, Reach, reason, retry_after};
+use crate::requirement;
 
 /// The web hooks of the configuration, by name.
 pub(crate) struct Webhooks {
@@ -80,8 +80,7 @@ impl Webhooks {
         call: &Call,
     ) -> Result<Option<String>, Fault> {
         let (on, to) = (delivery.kept.requirement, &delivery.kept.to);
-        let mut asks = call.requirements().into_iter();
-        let asked = asks.any(|it| it.id == on && it.kind == RequirementKind::External);
+        let asked = requirement::find(call, on).is_some_and(|it| it.kind == RequirementKind::External);
         let Some(reporter) = receiver.report_as.clone().filter(|_| asked) else {
             return Ok(None);
         };
@@ -149,9 +148,7 @@ fn judged(answer: &Response) -> Result<(), Fault> {
     if status == StatusCode::GONE {
         return Err(Fault::Never { why });
     }
-    let after = answer.headers().get(RETRY_AFTER);
-    let after = after.and_then(|it| it.to_str().ok()?.trim().parse().ok());
-    let after = after.map(Duration::from_secs);
+    let after = retry_after(answer);
     // What a receiver says of itself, or a proxy of it, holds for all notices; anything else may be about this one.
     Err(match status {
         StatusCode::TOO_MANY_REQUESTS

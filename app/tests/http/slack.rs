@@ -119,6 +119,8 @@ fn what_is_decided_in_slack_runs_and_what_is_decided_elsewhere_is_told_there() {
     assert_eq!(unlink.status, 204);
     let (_, asked) = served.propose("alice", "unlock", &json!({"door": "west"}));
     assert_eq!(press(&served, "U0BOB", "approve", &asked, &[]).status, 200);
+    // It is still asked.
+    assert_eq!(served.decide("carol", &asked, &no).0, 200);
     assert_eq!(world.house.effects(), ["unlock north"]);
     served.terminate();
     assert_eq!(served.ended().0, 0);
@@ -134,9 +136,13 @@ fn a_card_is_written_once_although_the_server_is_killed_meanwhile() {
     let (_, asked) = served.propose("alice", "unlock", &json!({"door": "north"}));
     world.until_a_card_says("door: north");
     served.kill();
-    // Its lease lapses.
-    let lapsed = "UPDATE edge SET at = 0 WHERE kind = 'outbox.due'";
-    world.house.sql().execute(lapsed, []).unwrap();
+    // Time goes by: its lease lapses, and whoever posted must be done or dead.
+    for past in [
+        "UPDATE edge SET at = 0 WHERE kind = 'outbox.due'",
+        "UPDATE edge SET state = json_set(state, '$.since', '2026-01-01T00:00:00.000Z') WHERE kind = 'slack.card'",
+    ] {
+        assert_eq!(world.house.sql().execute(past, []).unwrap(), 1);
+    }
     let served = world.serve();
     world.runtime.block_on(world.fake.asked("chat.update", 1));
     assert_eq!(
@@ -151,6 +157,26 @@ fn a_card_is_written_once_although_the_server_is_killed_meanwhile() {
         ),
         (1, 1)
     );
+}
+
+#[test]
+fn a_link_that_was_written_past_the_log_shows_in_the_log() {
+    let world = World::new();
+    let served = world.serve();
+    let (_, asked) = served.propose("alice", "unlock", &json!({"door": "north"}));
+    let kept = json!({"v": 1, "made_at": "2026-01-01T00:00:00.000Z", "made_by": "adam"}).to_string();
+    let insert = "INSERT INTO edge (tenant, kind, id, owner, version, state) \
+        SELECT tenant, 'slack.user', 'T0123/U0EVE', 'bob', 0, ?1 FROM edge WHERE kind = 'api_key' LIMIT 1";
+    assert_eq!(world.house.sql().execute(insert, [&kept]).unwrap(), 1);
+    world.until_a_card_says("door: north");
+    assert_eq!(press(&served, "U0EVE", "approve", &asked, &[]).status, 200);
+    world.until_a_card_says("unlock: returned");
+    served.terminate();
+    assert_eq!(served.ended().0, 0);
+    let (code, report) = run(world.house.data(), &["audit", "verify"]);
+    assert_eq!(code, 1, "{report}");
+    let found = "`T0123/U0EVE` was not linked to `bob` by `adam` then";
+    assert!(report.to_string().contains(found), "{report}");
 }
 
 #[test]
@@ -182,10 +208,10 @@ fn nobody_but_slack_gets_in() {
     );
     assert_eq!(world.house.log_size(), size);
     let metrics = served.visit("GET", "/metrics").send().text();
-    assert!(
-        metrics.contains("/slack/interactivity") && metrics.contains("401"),
-        "{metrics}"
-    );
+    let forged = metrics
+        .lines()
+        .find(|it| it.contains("\"/slack/interactivity\"") && it.contains("\"401\""));
+    assert!(forged.is_some_and(|it| it.ends_with(" 1")), "{metrics}");
     assert!(world.house.effects().is_empty());
 }
 

@@ -29,6 +29,8 @@ pub(crate) enum Failure {
     Refuses(&'static str),
     /// It asks for patience, so many seconds.
     Busy(u32),
+    /// It does nothing, and something before it answers with this status.
+    Status(u16),
     /// It does what it is asked, and the answer is lost.
     Forgets,
     /// It does what it is asked, and never answers.
@@ -157,6 +159,7 @@ async fn answer(
                 [("retry-after", seconds.to_string())],
             )
                 .into_response(),
+            Some((_, Failure::Status(status))) => StatusCode::from_u16(status).unwrap().into_response(),
             Some((_, Failure::Forgets)) => {
                 done(kept, &method, &body);
                 StatusCode::BAD_GATEWAY.into_response()
@@ -190,9 +193,13 @@ fn done(kept: &mut Kept, method: &str, body: &Value) -> Value {
             let channel = match text("channel").as_str() {
                 "#ops" => OPS.to_owned(),
                 user if user.starts_with('U') => format!("D{}", &user[1..]),
-                channel => channel.to_owned(),
+                channel if channel == OPS || channel == "C0BOSS" || channel.starts_with('D') => {
+                    channel.to_owned()
+                }
+                _ => return refused("channel_not_found"),
             };
-            let ts = format!("1764000000.{:06}", kept.messages.len() + 1);
+            // Later than the time of any test.
+            let ts = format!("1900000000.{:06}", kept.messages.len() + 1);
             let message = Message {
                 channel: channel.clone(),
                 ts: ts.clone(),
@@ -223,16 +230,19 @@ fn done(kept: &mut Kept, method: &str, body: &Value) -> Value {
                 .messages
                 .iter()
                 .rev()
-                .filter(|it| it.channel == text("channel"));
+                .filter(|it| it.channel == text("channel") && it.ts > text("oldest"));
             let messages = of.map(|it| {
                 json!({"type": "message", "ts": it.ts, "app_id": "A0123", "metadata": it.body["metadata"]})
             });
-            json!({"ok": true, "messages": messages.collect::<Vec<_>>(), "has_more": false})
+            paged("messages", &messages.collect::<Vec<_>>(), &text("cursor"))
         }
-        "conversations.list" => json!({
-            "ok": true, "channels": [{"id": "C0OTHER", "name": "other"}, {"id": OPS, "name": "ops"}],
-            "response_metadata": {"next_cursor": ""},
-        }),
+        "conversations.list" => {
+            let channels = [
+                json!({"id": "C0OTHER", "name": "other"}),
+                json!({"id": OPS, "name": "ops"}),
+            ];
+            paged("channels", &channels, &text("cursor"))
+        }
         "conversations.open" => {
             let user = text("users");
             json!({"ok": true, "channel": {"id": format!("D{}", &user[1..])}})
@@ -249,11 +259,29 @@ fn done(kept: &mut Kept, method: &str, body: &Value) -> Value {
     }
 }
 
+/// One page of a list, which has one item: whoever does not turn pages finds nothing.
+fn paged(name: &str, items: &[Value], cursor: &str) -> Value {
+    let place = cursor.parse().unwrap_or(0);
+    let next = if place + 1 < items.len() {
+        (place + 1).to_string()
+    } else {
+        String::new()
+    };
+    json!({
+        "ok": true, name: items.get(place).into_iter().collect::<Vec<_>>(),
+        "response_metadata": {"next_cursor": next},
+    })
+}
+
 /// What Slack refuses of a message.
 fn unfit(body: &Value) -> Option<String> {
     let blocks = body["blocks"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let total: usize = blocks.iter().map(|it| it.to_string().len()).sum();
-    if blocks.len() > 50 || total > 60_000 {
+    // Not documented: what people have measured.
+    let total: usize = blocks
+        .iter()
+        .map(|it| it.to_string().encode_utf16().count())
+        .sum();
+    if blocks.len() > 50 || total > 13_000 {
         return Some("msg_blocks_too_long".to_owned());
     }
     blocks.iter().find_map(unfit_block)
@@ -278,28 +306,49 @@ fn unfit_block(block: &Value) -> Option<String> {
             return Some(format!("invalid_blocks: {text}"));
         }
     }
-    let units = |it: &Value| it["text"].as_str().unwrap_or_default().encode_utf16().count();
+    let units = |it: &Value| length(it["text"].as_str().unwrap_or_default());
     let fits = match block["type"].as_str()? {
         "header" => (1..=150).contains(&units(&block["text"])),
         "section" => match block["fields"].as_array() {
             Some(fields) => fields.len() <= 10 && fields.iter().all(|it| (1..=2000).contains(&units(it))),
             None => (1..=3000).contains(&units(&block["text"])),
         },
-        "context" => block["elements"].as_array()?.len() <= 10,
+        "context" => {
+            let elements = block["elements"].as_array()?;
+            elements.len() <= 10 && elements.iter().all(|it| (1..=2000).contains(&units(it)))
+        }
         "actions" => {
             let elements = block["elements"].as_array()?;
             let long = |it: &Value| it["value"].as_str().is_some_and(|it| it.len() > 2000);
-            elements.len() <= 25 && elements.iter().all(|it| units(&it["text"]) <= 75 && !long(it))
+            elements.len() <= 25
+                && elements
+                    .iter()
+                    .all(|it| (1..=75).contains(&units(&it["text"])) && !long(it))
         }
         "input" => {
-            let options = block["element"]["options"].as_array();
-            units(&block["label"]) <= 2000
+            let element = &block["element"];
+            let options = element["options"].as_array();
+            let fits = |it: &Value| (1..=75).contains(&units(&it["text"])) && it["value"].is_string();
+            let first = element["initial_value"].as_str().unwrap_or_default();
+            (1..=2000).contains(&units(&block["label"]))
+                && units(&block["hint"]) <= 2000
+                && units(&element["placeholder"]) <= 150
+                && length(first) <= 3000
                 && block["block_id"].as_str().is_some_and(|it| it.len() <= 255)
-                && options.is_none_or(|it| (1..=100).contains(&it.len()))
+                && options.is_none_or(|it| (1..=100).contains(&it.len()) && it.iter().all(fits))
         }
         _ => false,
     };
     (!fits).then(|| format!("invalid_blocks: {block}"))
+}
+
+/// How many characters a text has for Slack, which escapes these three.
+fn length(text: &str) -> usize {
+    let escaped = text
+        .replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;");
+    escaped.encode_utf16().count()
 }
 
 /// Every text object.

@@ -100,7 +100,7 @@ impl Meaning {
         }
         if entry.kind.starts_with("call.") {
             if let Some(who) = &entry.actor {
-                self.links.acts(who)?;
+                self.links.acts(who, entry)?;
             }
             return self.call(entry);
         }

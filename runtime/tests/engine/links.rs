@@ -70,18 +70,43 @@ fn a_user_is_one_person_and_an_admin_says_so() {
 }
 
 #[test]
-fn nobody_decides_by_a_user_that_was_never_theirs() {
-    let ada = json!({"id": "ada", "kind": "person", "roles": ["admin"]});
+fn nobody_decides_by_a_user_that_is_not_theirs() {
+    let admin = |id: &str| json!({"id": id, "kind": "person", "roles": ["admin"]});
+    let (ada, eve) = (admin("ada"), admin("eve"));
     let linked = entry(LINKED, USER, "bob", &ada);
     let unlinked = entry(UNLINKED, USER, "bob", &ada);
+    let again = entry(LINKED, USER, "bob", &eve);
     let auth = "slack T0123/U0456 linked by ada";
-    let never = "was never linked to";
-    contradictions::refused(&[approved("bob", auth)], 0, never);
-    contradictions::refused(&[linked.clone(), approved("carol", auth)], 1, never);
-    // One that was on its way when the link was taken back is no contradiction; this one has others.
+    let by_eve = "slack T0123/U0456 linked by eve";
+    let not = "was not linked to";
+    contradictions::refused(&[approved("bob", auth)], 0, not);
+    contradictions::refused(&[linked.clone(), approved("carol", auth)], 1, not);
+    contradictions::refused(&[linked.clone(), approved("bob", by_eve)], 1, not);
+    // These are found out by something else only: no call was opened.
     let there = "was not opened";
     contradictions::refused(&[linked.clone(), approved("bob", auth)], 1, there);
-    contradictions::refused(&[linked, unlinked, approved("bob", auth)], 2, there);
+    let changed = [linked, unlinked, again];
+    let with = |changes: usize, decision| [&changed[..changes], &[decision]].concat();
+    contradictions::refused(&with(3, approved("bob", by_eve)), 3, there);
+    // One that was on its way when the link was taken back; after that it must be another link.
+    let later = |auth, time: &str| {
+        let mut approved = approved("bob", auth);
+        approved.insert("time".to_owned(), time.into());
+        approved
+    };
+    for changes in [2, 3] {
+        contradictions::refused(
+            &with(changes, later(auth, "2026-11-23T10:01:00.000Z")),
+            changes,
+            there,
+        );
+        contradictions::refused(
+            &with(changes, later(auth, "2026-11-23T10:01:00.001Z")),
+            changes,
+            not,
+        );
+    }
+    contradictions::refused(&with(3, later(by_eve, "2027-11-23T10:00:00.000Z")), 3, there);
     // What a program of somebody else's calls Slack is their matter.
     contradictions::refused(&[approved("bob", "slack T0123/U0456")], 0, there);
 }

@@ -127,26 +127,158 @@ async fn a_card_that_was_never_written_is_written() {
 async fn slack_says_when_and_whether_to_try_again() {
     let world = World::new().await;
     let (_, id) = world.to_approve(&paid()).await;
-    let show = || world.slack.show(id, "#ops", NoticeKind::Asked);
-    world.fake.fail("chat.postMessage", Failure::Busy(90));
-    let Err(Fault::Later { after, .. }) = show().await else {
+    let show = |place| world.slack.show(id, place, NoticeKind::Asked);
+    let failing = |failure| {
+        world.fake.fail("chat.postMessage", failure);
+        show("#ops")
+    };
+    let Err(Fault::Down { after, .. }) = failing(Failure::Busy(90)).await else {
         panic!("it is too early")
     };
     assert_eq!(after, Some(Duration::from_secs(90)));
-    world
-        .fake
-        .fail("chat.postMessage", Failure::Refuses("is_archived"));
-    assert!(matches!(show().await, Err(Fault::Never { why }) if why.contains("is_archived")));
-    world
-        .fake
-        .fail("chat.postMessage", Failure::Refuses("token_revoked"));
-    assert!(
-        matches!(show().await, Err(Fault::Later { .. })),
-        "somebody can mend that"
+    // Somebody can mend that; a word that nobody knows may be such a one.
+    for word in [
+        "account_inactive",
+        "channel_not_found",
+        "invalid_auth",
+        "is_archived",
+        "missing_scope",
+        "not_in_channel",
+        "token_revoked",
+    ] {
+        let fault = failing(Failure::Refuses(word)).await;
+        assert!(
+            matches!(&fault, Err(Fault::Down { why, .. }) if why.contains(word)),
+            "{fault:?}"
+        );
+    }
+    for word in ["restricted_action", "a_word_of_tomorrow"] {
+        let fault = failing(Failure::Refuses(word)).await;
+        assert!(
+            matches!(&fault, Err(Fault::Later { why, .. }) if why.contains(word)),
+            "{fault:?}"
+        );
+    }
+    for status in [400, 401, 403, 404, 302] {
+        let fault = failing(Failure::Status(status)).await;
+        assert!(
+            matches!(&fault, Err(Fault::Later { why, .. }) if why.contains(&status.to_string())),
+            "{fault:?}"
+        );
+    }
+    assert!(matches!(show("#nowhere").await, Err(Fault::Later { why, .. }) if why.contains("#nowhere")));
+    // Nobody can mend a card that is none.
+    for word in ["invalid_blocks", "msg_blocks_too_long", "msg_too_long"] {
+        let fault = failing(Failure::Refuses(word)).await;
+        assert!(
+            matches!(&fault, Err(Fault::Never { why }) if why.contains(word)),
+            "{fault:?}"
+        );
+    }
+    assert_eq!(
+        world.fake.calls("conversations.history"),
+        Vec::<Value>::new(),
+        "each time it was known that there is none"
     );
-    let nowhere = world.slack.show(id, "#nowhere", NoticeKind::Asked).await;
-    assert!(matches!(nowhere, Err(Fault::Never { why }) if why.contains("#nowhere")));
-    assert_eq!(show().await, Ok(()));
+    // Where nobody knows, it is looked for; and where nobody answers, nothing else is tried.
+    for status in [500, 502, 503] {
+        let fault = failing(Failure::Status(status)).await;
+        assert!(
+            matches!(&fault, Err(Fault::Down { why, .. }) if why.contains(&status.to_string())),
+            "{fault:?}"
+        );
+        world.clock.advance(Duration::from_mins(1));
+    }
+    assert_eq!(world.fake.calls("conversations.history").len(), 2);
+    let fault = failing(Failure::Refuses("internal_error")).await;
+    assert!(matches!(fault, Err(Fault::Later { .. })), "{fault:?}");
+    world.clock.advance(Duration::from_mins(1));
+    assert_eq!(show("#ops").await, Ok(()));
+    let fault = {
+        world.fake.fail("chat.update", Failure::Status(504));
+        show("#ops").await
+    };
+    assert!(matches!(fault, Err(Fault::Down { .. })), "{fault:?}");
+}
+
+#[tokio::test]
+async fn a_place_that_is_down_costs_one_attempt() {
+    for failure in [
+        Failure::Busy(90),
+        Failure::Status(503),
+        Failure::Refuses("not_in_channel"),
+    ] {
+        let world = World::new().await;
+        for _ in 0..4 {
+            world.to_approve(&paid()).await;
+        }
+        world.fake.fail("chat.postMessage", failure.clone());
+        world.look().await;
+        let posts = || world.fake.calls("chat.postMessage").len();
+        assert_eq!((posts(), world.cards(OPS).len()), (1, 0), "{failure:?}");
+        world.look().await;
+        assert_eq!(posts(), 1, "{failure:?}");
+        world.clock.advance(Duration::from_secs(91));
+        world.look().await;
+        assert_eq!((posts(), world.cards(OPS).len()), (5, 4), "{failure:?}");
+    }
+    // One card that is refused by itself keeps no other waiting.
+    let world = World::new().await;
+    for _ in 0..4 {
+        world.to_approve(&paid()).await;
+    }
+    world
+        .fake
+        .fail("chat.postMessage", Failure::Refuses("a_word_of_tomorrow"));
+    world.look().await;
+    assert_eq!(world.cards(OPS).len(), 3);
+}
+
+#[tokio::test]
+async fn two_processes_post_one_card() {
+    let world = World::new().await;
+    let (_, id) = world.to_approve(&paid()).await;
+    let (one, other) = (world.slack.clone(), world.another());
+    world.fake.fail("chat.postMessage", Failure::Hangs);
+    let posting = tokio::spawn(async move { one.show(id, "#ops", NoticeKind::Asked).await });
+    world.fake.asked("chat.postMessage", 1).await;
+    world.clock.advance(Duration::from_secs(20));
+    let Err(Fault::Later { after, .. }) = other.show(id, "#ops", NoticeKind::Decided).await else {
+        panic!("another process is at it")
+    };
+    assert_eq!(after, Some(Duration::from_secs(40)));
+    assert_eq!(world.fake.calls("conversations.history"), Vec::<Value>::new());
+    // Once it must be dead or done, what it did is looked for.
+    posting.abort();
+    world.clock.advance(Duration::from_secs(40));
+    assert_eq!(other.show(id, "#ops", NoticeKind::Decided).await, Ok(()));
+    assert_eq!(
+        (
+            world.fake.messages().len(),
+            world.fake.calls("chat.postMessage").len(),
+            world.fake.calls("chat.update").len()
+        ),
+        (1, 1, 1)
+    );
+}
+
+#[tokio::test]
+async fn slack_is_asked_once_in_a_while_which_channel_has_a_name() {
+    let world = World::new().await;
+    let lists = || world.fake.calls("conversations.list").len();
+    for _ in 0..3 {
+        world.to_approve(&paid()).await;
+    }
+    world.look().await;
+    assert_eq!((world.cards(OPS).len(), lists()), (3, 2), "it has two pages");
+    world.clock.advance(Duration::from_secs(599));
+    world.to_approve(&paid()).await;
+    world.look().await;
+    assert_eq!((world.cards(OPS).len(), lists()), (4, 2));
+    world.clock.advance(Duration::from_secs(1));
+    world.to_approve(&paid()).await;
+    world.look().await;
+    assert_eq!((world.cards(OPS).len(), lists()), (5, 4));
 }
 
 #[tokio::test]

@@ -1,7 +1,14 @@
 //! What does not count: forged, replayed, of somebody else, too late. And what is on record of it.
 
+use std::collections::BTreeSet;
+use std::time::Duration;
+
 use axum::http::StatusCode;
+use countersign::core::actor::Kind;
+use countersign::ledger::{Request, verify};
+use countersign::policy::ActorEntry;
 use countersign::prelude::*;
+use countersign::store::{Commit, EdgeRow, EdgeWrite};
 use countersign::{Answer, Verdict};
 use serde_json::{Value, json};
 
@@ -64,7 +71,7 @@ async fn only_what_slack_signed_for_now_counts() {
 
 #[tokio::test]
 async fn a_callback_counts_once() {
-    let world = World::new().await;
+    let mut world = World::new().await;
     let (call, id) = world.to_approve(&paid()).await;
     let card = world.posted(id).await;
     // One that is refused at first, and would not be later.
@@ -73,7 +80,10 @@ async fn a_callback_counts_once() {
     assert_eq!(world.sent(&headers, &body).await.status, StatusCode::OK);
     world.link("U0CAROL", "carol").await;
     let size = world.size().await;
-    for _ in 0..5 {
+    for again in 0..5 {
+        if again == 3 {
+            world.restart();
+        }
         let sent = world.sent(&headers, &body).await;
         assert_eq!(
             (sent.status, &sent.body["code"]),
@@ -109,6 +119,8 @@ async fn who_pressed_twice_decided_once() {
     let second = world.send(&press).await;
     assert_eq!((first.status, second.status), (StatusCode::OK, StatusCode::OK));
     assert_eq!((world.phase(call).await, world.size().await), ("cleared", size));
+    // The card is written anew after each press, and whoever is told something is told before that.
+    world.fake.asked("chat.update", 2).await;
     assert!(
         world.fake.calls("chat.postEphemeral").is_empty(),
         "it is no mistake to press twice"
@@ -311,4 +323,78 @@ async fn only_an_admin_links_and_only_people() {
         .await;
     assert_eq!((again.unwrap(), world.size().await), (Answer::Repeated, size));
     assert_eq!(world.links().list(None, None, 10).await.unwrap().0.len(), 3);
+}
+
+#[tokio::test]
+async fn who_is_nobody_any_more_decides_nothing_by_an_old_link() {
+    let world = World::new().await;
+    let (call, id) = world.to_approve(&paid()).await;
+    let card = world.posted(id).await;
+    world.send(&World::press("U0BOB", "reject", id, &card)).await;
+    let view = world.fake.asked("views.open", 1).await["view"].clone();
+    let robot = ActorEntry {
+        kind: Kind::Agent,
+        roles: BTreeSet::new(),
+        owner: Some("alice".parse().unwrap()),
+        lent: None,
+    };
+    let code = "not_allowed";
+    for (again, becomes) in [None, Some(robot)].into_iter().enumerate() {
+        world.becomes("bob", becomes).await;
+        assert!(world.links().get(&here("U0BOB")).await.unwrap().is_some());
+        let size = world.size().await;
+        let mut press = World::press("U0BOB", "approve", id, &card);
+        press["actions"][0]["action_ts"] = again.into();
+        assert_eq!(world.send(&press).await.status, StatusCode::OK);
+        let submitted = World::submit("U0BOB", &view, &[("reason", json!(format!("no {again}")))]);
+        let sent = world.send(&submitted).await;
+        assert_eq!(sent.body["response_action"], "update");
+        assert_eq!(world.phase(call).await, "approve");
+        for entry in world.log(size).await {
+            assert_eq!(
+                (&entry["refusal"], &entry["actor"]["id"]),
+                (&json!(code), &json!("bob"))
+            );
+        }
+        assert_eq!(world.size().await, size + 2);
+        // Nor is there a form.
+        press["actions"][0]["action_id"] = "reject".into();
+        world.send(&press).await;
+    }
+    world.fake.asked("chat.postEphemeral", 4).await;
+    assert_eq!(world.fake.calls("views.open").len(), 1);
+}
+
+#[tokio::test]
+async fn a_link_that_is_put_back_past_the_log_is_found_by_its_decision() {
+    let world = World::new().await;
+    let ada = Identity::asserted("ada").unwrap();
+    let engine = world.shared.engine();
+    let row = engine
+        .store()
+        .edge(engine.tenant(), "slack.user", "T0123/U0BOB")
+        .await
+        .unwrap();
+    world.links().unlink(&ada, &here("U0BOB")).await.unwrap();
+    let verified = || verify(&mut world.stored_log(), &Request::default()).unwrap();
+    let commit = Commit {
+        edges: vec![EdgeWrite::Put(EdgeRow {
+            version: 0,
+            ..row.unwrap()
+        })],
+        ..Commit::new(engine.tenant().clone(), engine.now())
+    };
+    engine.store().commit(commit).await.unwrap();
+    world.clock.advance(Duration::from_mins(2));
+    let (call, id) = world.to_approve(&paid()).await;
+    let card = world.posted(id).await;
+    assert_eq!(verified().findings, []);
+    world.send(&World::press("U0BOB", "approve", id, &card)).await;
+    assert_eq!(world.phase(call).await, "cleared");
+    let found = verified().findings;
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(
+        found[0].exact && found[0].what.contains("`T0123/U0BOB` was not linked to `bob`"),
+        "{found:?}"
+    );
 }

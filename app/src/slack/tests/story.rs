@@ -91,7 +91,7 @@ async fn a_rejection_has_a_reason() {
         text.contains("Rejected by bob: “wrong *customer*”. It never ran."),
         "{text}"
     );
-    // Alice did not ask anybody to reject her own call: she is told why she cannot, before she writes.
+    // Whom it does not concern is told that there is nothing, before they write.
     let (_, other) = world.to_approve(&paid()).await;
     let card = world.posted(other).await;
     world
@@ -168,6 +168,53 @@ async fn a_form_asks_for_fields_and_says_what_is_wrong_with_them() {
 }
 
 #[tokio::test]
+async fn a_form_holds_what_the_model_proposes_and_what_was_left_alone_stays() {
+    let world = World::new().await;
+    let proposed = json!({"room": "north", "seats": 4, "hot": null});
+    let (call, id) = world.propose("book_room", &proposed).await;
+    let card = world.posted(id).await;
+    world.send(&World::press("U0ALICE", "fill", id, &card)).await;
+    let view = world.fake.asked("views.open", 1).await["view"].clone();
+    let element = |place: usize| view["blocks"][place]["element"].clone();
+    assert_eq!(
+        (&element(1)["initial_value"], &element(2)["initial_value"]),
+        (&json!("north"), &json!("4"))
+    );
+    let values = [
+        ("v.room", json!("south")),
+        ("v.seats", json!("4")),
+        ("v.hot", Value::Null),
+    ];
+    let sent = world.send(&World::submit("U0ALICE", &view, &values)).await;
+    assert_eq!((sent.status, sent.body), (StatusCode::OK, Value::Null));
+    let call = world.shared.engine().desk().call(call).await.unwrap();
+    assert_eq!(
+        call.arguments().value(),
+        json!({"room": "south", "seats": 4, "hot": null})
+    );
+}
+
+#[tokio::test]
+async fn what_slack_cannot_ask_exactly_is_asked_in_the_console() {
+    let world = World::new().await;
+    for (tool, arguments) in [
+        ("invite", json!({"to": "lunch"})),
+        ("book_room", json!({"room": "x".repeat(3001), "seats": 4})),
+        ("book_room", json!({"room": "north\u{202e}", "seats": 4})),
+        ("book_room", json!({"room": "", "seats": 4})),
+    ] {
+        let (_, id) = world.propose(tool, &arguments).await;
+        let card = world.posted(id).await;
+        world.send(&World::press("U0ALICE", "fill", id, &card)).await;
+    }
+    world.fake.asked("chat.postEphemeral", 4).await;
+    for told in world.fake.calls("chat.postEphemeral") {
+        assert!(words(&told).contains("in the console"), "{told}");
+    }
+    assert!(world.fake.calls("views.open").is_empty());
+}
+
+#[tokio::test]
 async fn a_secret_is_not_typed_into_slack() {
     let world = World::new().await;
     let (_, id) = world.propose("open_safe", &json!({"room": "12"})).await;
@@ -235,9 +282,17 @@ async fn two_users_of_one_person_are_one_voter() {
     );
     world.send(&World::press("U0BOB2", "approve", id, &card)).await;
     assert_eq!(world.phase(call).await, "cleared");
+    // Where two must agree, bob is one of them.
+    world.link("U0CAROL", "carol").await;
+    let (call, id) = world.propose("wire_it", &paid()).await;
+    let card = world.posted(id).await;
+    world.send(&World::press("U0BOB2", "approve", id, &card)).await;
     let size = world.size().await;
     world.send(&World::press("U0BOB", "approve", id, &card)).await;
     assert_eq!(world.size().await, size, "the same person said the same again");
+    assert_eq!(world.phase(call).await, "approve");
+    world.send(&World::press("U0CAROL", "approve", id, &card)).await;
+    assert_eq!(world.phase(call).await, "cleared");
 }
 
 #[tokio::test]

@@ -6,6 +6,9 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, StatusCode};
+use countersign::core::actor::Kind;
+use countersign::ledger::SqliteLog;
+use countersign::policy::ActorEntry;
 use countersign::prelude::*;
 use countersign::store::Sqlite;
 use countersign::testing::TestClock;
@@ -35,6 +38,20 @@ fn pay_out(to: String, cents: u64) -> String {
     format!("{to} has {cents}")
 }
 
+/// Wire money: two must agree.
+#[approval(required, pool = "managers", quorum = 2)]
+#[tool]
+fn wire_it(to: String, cents: u64) -> String {
+    format!("{to} has {cents}")
+}
+
+/// Pay many.
+#[approval(required, pool = "managers")]
+#[tool]
+fn pay_many(to: String, lines: Vec<String>) -> String {
+    format!("{to} has {}", lines.len())
+}
+
 #[derive(serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum Severity {
@@ -49,6 +66,18 @@ fn file_it(summary: String, severity: Severity, hours: u8, urgent: bool, note: O
     format!("{summary} {severity} {hours} {urgent} {note:?}")
 }
 
+/// Book a room. All of it is shown to the person, as the model has it.
+#[tool(requires_user_input)]
+fn book_room(room: String, seats: u8, hot: Option<bool>) -> String {
+    format!("{room} {seats} {hot:?}")
+}
+
+/// Invite people.
+#[tool(requires_user_input(people))]
+fn invite(to: String, people: Vec<String>) -> String {
+    format!("{to} {people:?}")
+}
+
 /// Open a safe.
 #[tool(requires_user_input(code))]
 fn open_safe(room: String, #[arg(secret)] code: String) -> String {
@@ -61,8 +90,8 @@ pub(super) struct World {
     pub(super) fake: Fake,
     pub(super) clock: TestClock,
     router: Router,
-    _data: TempDir,
-    _stop: watch::Sender<bool>,
+    data: TempDir,
+    stop: watch::Sender<bool>,
 }
 
 /// How a request is sent.
@@ -74,6 +103,11 @@ pub(super) struct Sent {
 impl World {
     /// Alice and bob are linked; U0CAROL is nobody.
     pub(super) async fn new() -> Self {
+        Self::with("").await
+    }
+
+    /// The same, where the policy says more.
+    pub(super) async fn with(more: &str) -> Self {
         let data = tempfile::tempdir().unwrap();
         let policy = r#"
             [actors]
@@ -89,8 +123,11 @@ impl World {
         let clock = TestClock::new();
         let engine = Engine::builder()
             .store(Sqlite::open(data.path().join("countersign.db")).unwrap())
-            .registry(Registry::of::<(pay_out, file_it, open_safe)>().unwrap())
-            .policy(Policy::parse(policy).unwrap())
+            .registry(
+                Registry::of::<(pay_out, wire_it, pay_many, file_it, book_room, invite, open_safe)>()
+                    .unwrap(),
+            )
+            .policy(Policy::parse(&format!("{policy}\n{more}")).unwrap())
             .worker(false)
             .clock(clock.clone())
             .start()
@@ -123,8 +160,8 @@ impl World {
             slack,
             fake,
             clock,
-            _data: data,
-            _stop: stop,
+            data,
+            stop,
         };
         world.link("U0ALICE", "alice").await;
         world.link("U0BOB", "bob").await;
@@ -139,6 +176,25 @@ impl World {
     pub(super) async fn link(&self, user: &str, actor: &str) {
         let (ada, actor) = (Identity::asserted("ada").unwrap(), actor.parse().unwrap());
         let answer = self.links().link(&ada, &here(user), &actor).await.unwrap();
+        assert_eq!(answer, Answer::Accepted);
+    }
+
+    /// Ada gives somebody these roles and takes all others.
+    pub(super) async fn roles(&self, of: &str, roles: &[&str]) {
+        let entry = ActorEntry {
+            kind: Kind::Person,
+            roles: roles.iter().map(|it| it.parse().unwrap()).collect(),
+            owner: None,
+            lent: None,
+        };
+        self.becomes(of, Some(entry)).await;
+    }
+
+    /// Ada makes somebody something else, or nobody.
+    pub(super) async fn becomes(&self, id: &str, entry: Option<ActorEntry>) {
+        let ada = Identity::asserted("ada").unwrap();
+        let engine = self.shared.engine();
+        let answer = engine.set_actor(&ada, &id.parse().unwrap(), entry).await.unwrap();
         assert_eq!(answer, Answer::Accepted);
     }
 
@@ -188,6 +244,29 @@ impl World {
             .await
             .unwrap();
         json!({"type": "message", "channel_id": OPS, "message_ts": said["ts"]})
+    }
+
+    /// The server anew, over the same store.
+    pub(super) fn restart(&mut self) {
+        let (stop, stopping) = watch::channel(false);
+        self.slack = self.another();
+        self.shared = Shared::new(
+            self.shared.session().clone(),
+            Limits::new(1_000_000),
+            Reports::default(),
+            Some(self.slack.clone()),
+            None,
+            stopping,
+        );
+        self.router = router(self.shared.clone());
+        self.stop = stop;
+    }
+
+    /// The same workspace, as another process over the same store speaks to it.
+    pub(super) fn another(&self) -> Arc<Slack> {
+        let config = Config::find(None, self.data.path()).unwrap();
+        let another = Slack::configured(self.shared.session(), &config, "https://ops.test");
+        another.unwrap().unwrap()
     }
 
     /// Everything an outbox does in one look, as a process that just started does it.
@@ -293,6 +372,12 @@ impl World {
         rows.iter()
             .map(|it| serde_json::from_str(&it.text).unwrap())
             .collect()
+    }
+
+    /// The log as it is stored, for whoever verifies it.
+    pub(super) fn stored_log(&self) -> SqliteLog {
+        let place = self.data.path().join("countersign.db");
+        SqliteLog::open(place, self.shared.engine().tenant()).unwrap()
     }
 
     pub(super) async fn size(&self) -> u64 {
