@@ -27,6 +27,7 @@ const WHOM: usize = 1000;
 const ABOUT: usize = 600;
 
 /// A requirement, with what is shown of it.
+#[derive(Clone)]
 pub(super) struct Card<'a> {
     pub(super) id: RequirementId,
     pub(super) call: &'a Call,
@@ -36,6 +37,8 @@ pub(super) struct Card<'a> {
     pub(super) is_stale: bool,
     /// Approvals that were void when it was about to run.
     pub(super) voided: &'a [Voided],
+    /// Whether the arguments are left out: Slack did not take them.
+    pub(super) is_brief: bool,
     /// The page of the call in the console.
     pub(super) page: String,
 }
@@ -182,11 +185,9 @@ impl Card<'_> {
         let parameters = self.descriptor.parameters.iter();
         let order: Vec<&str> = parameters.clone().map(|it| it.name.as_str()).collect();
         let secret = parameters.filter(|it| it.secret).map(|it| it.name.as_str());
-        Exact::of(
-            &self.call.shown_arguments().value(),
-            &order,
-            &secret.collect::<Vec<_>>(),
-        )
+        let secret: Vec<&str> = secret.collect();
+        let exact = Exact::of(&self.call.shown_arguments().value(), &order, &secret);
+        if self.is_brief { exact.left_out() } else { exact }
     }
 
     /// The arguments.

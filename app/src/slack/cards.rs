@@ -12,6 +12,9 @@ use crate::failure::Failure;
 use crate::people::People;
 use crate::record::{self, Voided};
 
+/// What Slack says of a message that is too long as a whole.
+const TOO_LONG: [&str; 2] = ["msg_blocks_too_long", "msg_too_long"];
+
 /// A call with all that a card is made from.
 pub(super) struct Loaded {
     pub(super) call: Call,
@@ -47,6 +50,7 @@ impl Slack {
             people: &loaded.people,
             is_stale: loaded.is_stale,
             voided: &loaded.voided,
+            is_brief: false,
             page: self.page(id),
         }
     }
@@ -73,10 +77,36 @@ impl Slack {
 
     /// Makes a message show a card.
     pub(super) async fn rewrite(&self, card: &Card<'_>, channel: &str, ts: &str) -> Result<(), Trouble> {
-        let mut message = card.message();
-        message["channel"] = channel.into();
-        message["ts"] = ts.into();
-        self.client.call("chat.update", &message).await.map(|_| ())
+        let place = json!({"channel": channel, "ts": ts});
+        self.sent("chat.update", card, &place).await.map(|_| ())
+    }
+
+    /// Posts a card; gives where it is in the channel.
+    pub(super) async fn write(&self, card: &Card<'_>, channel: &str) -> Result<String, Trouble> {
+        let place = json!({"channel": channel});
+        let said = self.sent("chat.postMessage", card, &place).await?;
+        let ts = said["ts"].as_str().map(str::to_owned);
+        ts.ok_or_else(|| Trouble::Unknown("chat.postMessage: the answer names no message".to_owned()))
+    }
+
+    /// Sends a card to a place; without its arguments, where Slack says that all of it is too long. How it counts is
+    /// documented nowhere, and who is asked must hear of it.
+    async fn sent(&self, method: &str, card: &Card<'_>, place: &Value) -> Result<Value, Trouble> {
+        let message = |card: &Card<'_>| {
+            let mut message = card.message();
+            for (name, value) in place.as_object().into_iter().flatten() {
+                message[name.as_str()] = value.clone();
+            }
+            message
+        };
+        let said = self.client.call(method, &message(card)).await;
+        let Err(trouble) = said else { return said };
+        if !trouble.is(&TOO_LONG) {
+            return Err(trouble);
+        }
+        let mut brief = card.clone();
+        brief.is_brief = true;
+        self.client.call(method, &message(&brief)).await
     }
 
     /// Tells one person something that nobody else sees.

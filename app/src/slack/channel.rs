@@ -173,14 +173,6 @@ impl Slack {
         })
     }
 
-    async fn write(&self, card: &Card<'_>, channel: &str) -> Result<String, Trouble> {
-        let mut message = card.message();
-        message["channel"] = channel.into();
-        let said = self.client.call("chat.postMessage", &message).await?;
-        let ts = said["ts"].as_str().map(str::to_owned);
-        ts.ok_or_else(|| Trouble::Unknown("chat.postMessage: the answer names no message".to_owned()))
-    }
-
     /// Says below the card that time runs out or that it is asked again, once: nobody is told of a message that changes.
     async fn remind(&self, card: &Card<'_>, kept: &mut Kept, notice: NoticeKind) -> Result<(), Fault> {
         let rounds = card.rounds();

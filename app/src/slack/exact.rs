@@ -73,6 +73,15 @@ impl Exact {
         Self::fitted(lines.collect())
     }
 
+    /// The same, with none of them shown.
+    pub(super) fn left_out(self) -> Self {
+        let lines = self.parts.iter().map(|it| it.lines().count());
+        Self {
+            missing: self.missing + lines.sum::<usize>(),
+            parts: Vec::new(),
+        }
+    }
+
     fn fitted(lines: Vec<String>) -> Self {
         let mut parts: Vec<String> = Vec::new();
         let (mut room, mut missing) = (MOST, 0);

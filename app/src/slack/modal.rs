@@ -3,7 +3,7 @@
 //! A form is made from the schema of the fields, as the console's is, and what is submitted goes the same way back.
 //! What Slack cannot ask exactly (lists, groups, long or hidden text, secrets) is asked in the console only.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use countersign::schema::Validator;
 use countersign::{Decision, Descriptor, Requirement, Verdict};
@@ -243,9 +243,11 @@ fn chosen(options: &[(Value, String)], given: &str) -> Option<Value> {
         return None;
     }
     let mut offered = Vec::new();
+    let mut labels = BTreeSet::new();
     for (place, (_, label)) in options.iter().enumerate() {
         let label = shown(label);
-        fits_option(&label).then_some(())?;
+        // Nobody chooses between two that look the same: a number, and a text that says it.
+        (fits_option(&label) && labels.insert(label.clone())).then_some(())?;
         offered.push(option(&label, &place.to_string()));
     }
     let place = options
@@ -256,4 +258,18 @@ fn chosen(options: &[(Value, String)], given: &str) -> Option<Value> {
         select["initial_option"] = initial.clone();
     }
     Some(select)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_that_look_alike_are_asked_elsewhere() {
+        let option = |value: Value, label: &str| (value, label.to_owned());
+        let (one, text) = (option(json!(1), "1"), option(json!("1"), "1"));
+        assert!(chosen(&[one.clone(), option(json!("2"), "2")], "").is_some());
+        assert!(chosen(&[one, text], "").is_none());
+        assert!(chosen(&[option(json!(""), "")], "").is_none());
+    }
 }

@@ -3,6 +3,7 @@
 use countersign::NoticeKind;
 use serde_json::{Value, json};
 
+use super::fake::Failure;
 use super::world::{World, buttons, words};
 
 /// A rule that asks nothing new, with a name of this length.
@@ -149,4 +150,29 @@ async fn who_is_asked_again_is_told_why() {
         "{other}"
     );
     assert_eq!(posts().len(), 3);
+}
+
+#[tokio::test]
+async fn what_slack_finds_too_long_is_told_without_its_arguments() {
+    let world = World::new().await;
+    let (_, id) = world.to_approve(&paid()).await;
+    for (method, word) in [
+        ("chat.postMessage", "msg_blocks_too_long"),
+        ("chat.update", "msg_too_long"),
+    ] {
+        world.fake.fail(method, Failure::Refuses(word));
+        world.slack.show(id, "#ops", NoticeKind::Asked).await.unwrap();
+        let shown = world.cards("C0OPS").remove(0);
+        assert_eq!(buttons(&shown), ["reject", "console"]);
+        let text = words(&shown);
+        assert!(
+            text.contains("2 values not shown here") && !text.contains("acme"),
+            "{text}"
+        );
+    }
+    world.slack.show(id, "#ops", NoticeKind::Asked).await.unwrap();
+    assert_eq!(
+        buttons(&world.cards("C0OPS")[0]),
+        ["approve", "reject", "console"]
+    );
 }

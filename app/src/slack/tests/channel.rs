@@ -169,6 +169,10 @@ async fn slack_says_when_and_whether_to_try_again() {
     assert!(matches!(show("#nowhere").await, Err(Fault::Later { why, .. }) if why.contains("#nowhere")));
     // Nobody can mend a card that is none.
     for word in ["invalid_blocks", "msg_blocks_too_long", "msg_too_long"] {
+        if word.starts_with("msg") {
+            // Nor one that is too long without its arguments.
+            world.fake.fail("chat.postMessage", Failure::Refuses(word));
+        }
         let fault = failing(Failure::Refuses(word)).await;
         assert!(
             matches!(&fault, Err(Fault::Never { why }) if why.contains(word)),
