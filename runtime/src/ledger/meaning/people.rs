@@ -54,7 +54,7 @@ impl People {
         let Some(lent) = &after.lent else {
             return Err(format!("nothing is lent to `{who}`"));
         };
-        if before.is_none() && self.0.get(who).is_some() {
+        if before.is_none() && self.0.contains_key(who) {
             return Err(format!(
                 "`{who}` was somebody before, and no newcomer is given their id"
             ));
