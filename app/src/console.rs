@@ -24,6 +24,7 @@ mod question;
 mod runs;
 mod settings;
 mod sign_in;
+mod similar;
 mod single;
 #[cfg(test)]
 mod tests;

@@ -4,7 +4,7 @@
 //! ended is committed under the same claim. If the process dies in between, the lease lapses and a
 //! person decides.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -14,6 +14,7 @@ use countersign_core::id::CallId;
 use countersign_core::tool::{Approved, CallContext, Definition};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
+use tokio::time::MissedTickBehavior;
 
 use crate::agenda;
 use crate::desk::{stricter, token_hash};
@@ -30,7 +31,7 @@ use crate::turn::{Loaded, Move};
 const MOST_AT_ONCE: usize = 64;
 /// How many calls one look at the store takes.
 const PAGE: usize = 256;
-/// How long a worker waits for a hint before it looks itself.
+/// How often a worker looks itself, whatever it hears meanwhile.
 const POLL: Duration = Duration::from_millis(250);
 /// How often a result is tried to be committed while the store fails.
 const MOST_COMMITS: u32 = 8;
@@ -189,7 +190,10 @@ impl Worker {
     pub async fn run(&self, mut stop: watch::Receiver<bool>) -> Result<(), Error> {
         let mut hints = self.0.hints.subscribe();
         let mut crew = Crew::default();
-        let mut look = true;
+        // One clock for the whole life: a wait that began anew with each hint would never end under load.
+        let mut poll = tokio::time::interval(POLL);
+        poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut look = false;
         while !*stop.borrow() {
             if look {
                 // A store that fails for a moment (a full disk, a lock) must not end the worker.
@@ -204,7 +208,7 @@ impl Worker {
                     }
                     false
                 }
-                () = tokio::time::sleep(POLL) => true,
+                _ = poll.tick() => true,
                 hint = hints.recv() => match hint {
                     Ok(id) => {
                         self.start(id, None, &mut crew);
@@ -249,13 +253,14 @@ impl Worker {
         if version.is_some() && given_up == version {
             return;
         }
-        if !crew
-            .busy
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(id)
         {
-            return;
+            let mut busy = crew.busy.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(again) = busy.get_mut(&id) {
+                // Whoever is at it may have looked before this happened.
+                *again = true;
+                return;
+            }
+            busy.insert(id, false);
         }
         let (worker, busy, given_up, slots) = (
             self.clone(),
@@ -265,31 +270,31 @@ impl Worker {
         );
         crew.tasks.spawn(async move {
             let permit = slots.acquire_owned().await;
-            match worker.advance(id).await {
-                Ok(Advanced { refused: None, .. }) | Err(Error::Store(_) | Error::Contended(_)) => {}
-                Ok(Advanced {
-                    refused: Some(refusal),
-                    ..
-                }) => {
-                    tracing::warn!(call = %id, %refusal, "this process cannot run a cleared call");
-                    if let Some(version) = version {
-                        given_up
-                            .lock()
-                            .unwrap_or_else(PoisonError::into_inner)
-                            .insert(id, version);
+            loop {
+                let impossible = match worker.advance(id).await {
+                    Ok(Advanced { refused: None, .. }) | Err(Error::Store(_) | Error::Contended(_)) => false,
+                    Ok(Advanced {
+                        refused: Some(refusal),
+                        ..
+                    }) => {
+                        tracing::warn!(call = %id, %refusal, "this process cannot run a cleared call");
+                        true
                     }
+                    Err(error) => {
+                        tracing::error!(call = %id, %error, "a call cannot be run");
+                        true
+                    }
+                };
+                if let Some(version) = version.filter(|_| impossible) {
+                    let mut given_up = given_up.lock().unwrap_or_else(PoisonError::into_inner);
+                    given_up.insert(id, version);
                 }
-                Err(error) => {
-                    tracing::error!(call = %id, %error, "a call cannot be run");
-                    if let Some(version) = version {
-                        given_up
-                            .lock()
-                            .unwrap_or_else(PoisonError::into_inner)
-                            .insert(id, version);
-                    }
+                let mut busy = busy.lock().unwrap_or_else(PoisonError::into_inner);
+                if !busy.get_mut(&id).is_some_and(std::mem::take) {
+                    busy.remove(&id);
+                    break;
                 }
             }
-            busy.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
             drop(permit);
         });
     }
@@ -435,7 +440,8 @@ impl Inner {
 /// What a worker has under way.
 struct Crew {
     tasks: JoinSet<()>,
-    busy: Arc<Mutex<HashSet<CallId>>>,
+    /// The calls that are under way, and whether something has happened to them since somebody looked.
+    busy: Arc<Mutex<HashMap<CallId, bool>>>,
     /// Calls that could not be run, with the version in which that was found.
     given_up: Arc<Mutex<HashMap<CallId, u64>>>,
     slots: Arc<Semaphore>,

@@ -4,12 +4,15 @@
 //   SCREENSHOTS=DIR … also keeps pictures of every page there
 
 import assert from "node:assert/strict";
-import { mkdirSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { mkdirSync, readFileSync } from "node:fs";
+import { createServer } from "node:http";
+import { dirname, join, resolve } from "node:path";
 import { after, before, test } from "node:test";
 import { launch, person, serve, sizes, violations } from "./world.mjs";
 
 const program = resolve(process.env.PROGRAM ?? "../../target/debug/helpdesk");
+/** The planner, built beside it. */
+const planner = join(dirname(program), "feedback");
 const pictures = process.env.SCREENSHOTS;
 const evil = '<img src=x onerror="document.title=1"><script>document.title=2</script>{{7*7}}"\'';
 const bidi = "pay\u202e001\u2066 \u200bto\u{e0041} bob\u001b[2J";
@@ -18,10 +21,10 @@ let browser;
 before(async () => (browser = await launch()));
 after(async () => await browser.close());
 
-/** Runs a story on a server of its own. */
-function story(name, tell) {
+/** Runs a story on a server of its own: of the help desk, or of another program or with other settings. */
+function story(name, tell, { of = program, settings } = {}) {
   test(name, { timeout: 120_000 }, async () => {
-    const server = await serve(program);
+    const server = await serve(of, { settings: settings?.() });
     const people = [];
     const meet = async (actor, options) => {
       const met = await person(browser, server, actor, options);
@@ -282,22 +285,184 @@ story("a conversation with an agent waits for people and goes on", async ({ serv
   assert.equal(await alice.locator(".says.me").count(), 2);
 });
 
-story("questions of a model are answered by choosing", async ({ server, meet }) => {
+story("a question with options is answered with a button, where it is asked", async ({ server, meet }) => {
   const alice = await meet("alice");
   await alice.goto(`${server.url}/chat`);
   await alice.getByLabel("What should be done?").fill("I need a replacement for my screen.");
   await press(alice, "Send");
-  await alice.getByRole("link", { name: "ask_user: needs input" }).click();
-  await press(alice, "Send");
-  await alice.getByText("Please answer this one.").waitFor();
-  await alice.getByRole("radio", { name: /screen/ }).check();
+  const run = alice.url();
+  const screen = alice.getByRole("button", { name: "screen without its stand", exact: true });
+  await screen.waitFor();
+  assert.equal(await alice.getByRole("button", { name: "Send", exact: true }).count(), 0);
   assert.deepEqual(await violations(alice), []);
-  await picture(alice, "questions");
-  await press(alice, "Send");
-  await standing(alice, "Done");
-  await alice.getByRole("link", { name: "conversation" }).click();
+  // Nobody answers in the place of whoever was asked.
+  const olivia = await meet("olivia");
+  await olivia.goto(run);
+  await olivia.getByRole("link", { name: "ask_user: needs input" }).waitFor();
+  assert.equal(await olivia.getByRole("button", { name: /screen/ }).count(), 0);
+  await screen.click();
   await alice.getByRole("link", { name: "order_replacement: awaits a report" }).waitFor();
+  assert.equal(alice.url(), run);
 });
+
+for (const [size, options] of Object.entries(sizes)) {
+  for (const javaScriptEnabled of [true, false]) {
+    const how = javaScriptEnabled ? "" : ", without a script";
+    const tell = async ({ server, meet }) => {
+      const alice = await meet("alice", { ...options, javaScriptEnabled });
+      const shown = async (it) => {
+        for (let round = 0; !javaScriptEnabled && round < 50 && !(await it.count()); round += 1) await alice.reload();
+        await it.waitFor();
+      };
+      const look = async (name) => {
+        if (!javaScriptEnabled) return;
+        assert.deepEqual(await violations(alice), [], name);
+        for (const colorScheme of ["light", "dark"]) {
+          await alice.emulateMedia({ colorScheme });
+          await picture(alice, `${size}-${colorScheme}-${name}`);
+        }
+      };
+      await alice.goto(`${server.url}/chat`);
+      await alice.getByLabel("What should be done?").fill("Plan something for my team.");
+      await press(alice, "Send");
+      await shown(alice.getByRole("button", { name: /^dinner/ }));
+      await look("options");
+      await alice.getByRole("button", { name: /^dinner/ }).click();
+      // Several at once; nothing is chosen beforehand, and what is left out is asked again.
+      await shown(alice.getByRole("checkbox", { name: "vegan" }));
+      assert.equal(await alice.locator("main :checked").count(), 0);
+      await alice.getByLabel(/^In your words/).fill("By the river");
+      await press(alice, "Send");
+      await alice.getByText("Please answer this one.").waitFor();
+      assert.equal(await alice.getByLabel(/^In your words/).inputValue(), "By the river");
+      for (const it of ["vegan", "fish"]) await alice.getByRole("checkbox", { name: it }).check();
+      await look("several");
+      await press(alice, "Send");
+      await shown(alice.getByLabel("people"));
+      await alice.getByLabel("day").fill("2027-01-15");
+      await alice.getByLabel("people").fill("12");
+      await look("fields");
+      await press(alice, "Send");
+      await shown(alice.getByRole("link", { name: "book_event: to confirm" }));
+      // The conversation reads as one.
+      assert.deepEqual(await alice.locator(".says.agent .text").allTextContents(), [
+        "What kind of event is it?",
+        "What is there to eat?\nAnything else?",
+        "On which day?\nFor how many people?",
+      ]);
+      assert.deepEqual((await alice.locator(".says.me .text").allTextContents()).slice(1), [
+        "dinner",
+        "vegan, fish\nBy the river",
+        "day: 2027-01-15\npeople: 12",
+      ]);
+      await look("answered");
+      await alice.getByRole("link", { name: "book_event: to confirm" }).click();
+      for (const it of ["vegan", "fish", "By the river"]) {
+        assert.equal(await alice.locator(".values .text", { hasText: it }).count(), 1, it);
+      }
+      await press(alice, "Confirm");
+      await standing(alice, "Done");
+    };
+    story(`questions lead to a booking, at ${size} width${how}`, tell, { of: planner });
+  }
+}
+
+/** What the web hook of the next story answers. */
+let answer = 410;
+const receiver = createServer((request, response) => {
+  request.resume();
+  request.on("end", () => response.writeHead(answer).end());
+});
+before(() => new Promise((listening) => receiver.listen(0, "127.0.0.1", listening)));
+after(() => receiver.close());
+const settings = () => `
+  [notify]
+  external = ["webhook:erp"]
+  [webhooks.erp]
+  url = "http://127.0.0.1:${receiver.address().port}/"
+  allow_private = true
+  secrets = ["whsec_AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEB"]`;
+
+for (const [size, options] of Object.entries(sizes)) {
+  const tell = async ({ server, meet }) => {
+    const [alice, bob, olivia] = [await meet("alice", options), await meet("bob", options), await meet("olivia", options)];
+    const look = async (page, name) => {
+      assert.deepEqual(await violations(page), [], name);
+      const [wide, room] = await page.evaluate(() => [document.documentElement.scrollWidth, window.innerWidth]);
+      assert.ok(wide <= room, `${name} is wider than the window: ${wide} of ${room}`);
+      for (const colorScheme of ["light", "dark"]) {
+        await page.emulateMedia({ colorScheme });
+        await picture(page, `${size}-${colorScheme}-${name}`);
+      }
+    };
+    // What was decided before stands below what is to be decided now.
+    for (const [device, verb, why] of [["LAPTOP-7", "Approve", "ticket 81"], ["LAPTOP-9", "Reject", "=HYPERLINK(1), of mine"]]) {
+      await call(alice, server, "wipe_device", { device });
+      await press(alice, "Confirm");
+      await bob.goto(server.url);
+      await bob.getByRole("link", { name: /wipe_device/ }).click();
+      if (verb === "Approve") {
+        await bob.getByLabel("Reason optional", { exact: true }).fill(why);
+        await press(bob, "Approve");
+        await standing(bob, "Done");
+      } else {
+        await bob.getByText("Reject", { exact: true }).click();
+        await bob.getByLabel(/shown to whoever asked/).fill(why);
+        await press(bob, "Reject it for good");
+        await standing(bob, "Rejected");
+      }
+    }
+    await call(alice, server, "wipe_device", { device: "LAPTOP-7" });
+    await press(alice, "Confirm");
+    await bob.goto(server.url);
+    await bob.getByRole("link", { name: /wipe_device/ }).click();
+    const before = bob.locator("section", { has: bob.getByRole("heading", { name: "What was decided before" }) });
+    const told = await before.getByRole("listitem").allTextContents();
+    assert.match(told[0], /^Approved.*same arguments.*approved by bob for leads: “ticket 81”/);
+    assert.match(told[1], /^Rejected.*rejected by bob: “=HYPERLINK/);
+    const top = async (it) => (await it.boundingBox()).y;
+    assert.ok((await top(bob.locator("#arguments"))) < (await top(before)));
+    await before.getByText("1 difference").click();
+    await look(bob, "similar");
+    // The history as a file.
+    await bob.goto(`${server.url}/history?outcome=rejected`);
+    await look(bob, "history");
+    const [download] = await Promise.all([
+      bob.waitForEvent("download"),
+      bob.getByRole("link", { name: "All of them as CSV" }).click(),
+    ]);
+    assert.equal(download.suggestedFilename(), "decided.csv");
+    const lines = readFileSync(await download.path(), "utf8").split("\r\n");
+    assert.equal(lines.length, 3);
+    assert.match(lines[1], /,closed,rejected,bob,"'=HYPERLINK\(1\), of mine",/);
+    // A notice that its receiver refuses for good is given up, and sent again.
+    answer = 410;
+    await call(alice, server, "order_replacement", { device: "laptop" });
+    const outbox = async (name) => {
+      for (let round = 0; round < 50; round += 1) {
+        await olivia.goto(`${server.url}/outbox`);
+        if (await olivia.getByRole("link", { name, exact: true }).count()) return;
+        await olivia.waitForTimeout(100);
+      }
+      assert.fail(`the outbox has no ${name}`);
+    };
+    await outbox("Given up 1");
+    await olivia.getByText("410").first().waitFor();
+    await look(olivia, "outbox-dead");
+    answer = 204;
+    await press(olivia, "Send again");
+    await olivia.getByText("It is sent again, at once.").waitFor();
+    await outbox("Sent 1");
+    await look(olivia, "outbox-sent");
+    await olivia.goto(`${server.url}/outbox?state=dead`);
+    await olivia.getByText("Nothing was given up").waitFor();
+    await look(olivia, "outbox-empty");
+    await olivia.goto(`${server.url}/audit`);
+    await olivia.getByText(/^sent the notice msg_[0-9a-f]{32} again/).waitFor();
+    assert.equal((await bob.goto(`${server.url}/outbox`)).status(), 403);
+  };
+  story(`decided before, as a file, and the outbox, at ${size} width`, tell, { settings });
+}
 
 story("an agent that was asked by another waits where its run is looked at", async ({ server, meet }) => {
   const alice = await meet("alice");

@@ -1,7 +1,7 @@
 // A server of ours in a directory of its own, and browsers that look at it.
 
 import { spawn } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -18,9 +18,10 @@ const flags = [
   "--disable-sync",
 ];
 
-/** Starts a program's `serve` on a free port of this machine. */
-export async function serve(program, data) {
+/** Starts a program's `serve` on a free port of this machine, with what its `serve.toml` is to say. */
+export async function serve(program, { data, settings } = {}) {
   const own = data ?? mkdtempSync(join(tmpdir(), "countersign-browser-"));
+  if (settings) writeFileSync(join(own, "serve.toml"), settings);
   const words = ["--data", own, "--json", "serve", "--listen", "127.0.0.1:0", "--rate", "1000"];
   const child = spawn(program, words, { stdio: ["ignore", "pipe", "inherit"] });
   const lines = createInterface({ input: child.stdout });

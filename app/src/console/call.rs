@@ -15,6 +15,7 @@ use super::ask::{Ask, Draft, Parts};
 use super::diff::{Difference, differences};
 use super::events::newest;
 use super::page::{Frame, Moment, Place, Trouble, part, sentence};
+use super::similar::{self, Likeness, Similar};
 use super::value::{Extent, View};
 use super::visible::Line;
 use super::visitor::Visitor;
@@ -119,6 +120,8 @@ struct Sheet {
     is_open: bool,
     shows_all: bool,
     amendments: Vec<Amendment>,
+    /// What was decided before, where something is to be decided now.
+    similar: Vec<Similar>,
     asks: Vec<Ask>,
     /// The ids of what is asked, for the script to notice that it changed.
     asked: String,
@@ -483,6 +486,17 @@ async fn sheet(
         caller.actor.id == *call.requester() || caller.actor.has_role(countersign::core::actor::OPERATOR);
     let row = engine.store().run(engine.tenant(), *call.run()).await?;
     let path = row.as_ref().map(Run::path_of).unwrap_or_default();
+    let similar = match call.phase() {
+        Phase::Input { .. } | Phase::Confirm { .. } | Phase::Approve { .. } => {
+            similar::similar(shared, caller, call).await?
+        }
+        Phase::Gating { .. }
+        | Phase::Cleared { .. }
+        | Phase::Executing { .. }
+        | Phase::External { .. }
+        | Phase::InDoubt { .. }
+        | Phase::Closed { .. } => Vec::new(),
+    };
     Ok(Sheet {
         id: *call.id(),
         seen: seen.newest,
@@ -500,6 +514,7 @@ async fn sheet(
         is_open,
         shows_all,
         amendments: seen.amendments(),
+        similar,
         asks: asks.collect(),
         asked: asked_of(call),
         reask: call

@@ -245,7 +245,7 @@ impl Row {
 }
 
 /// The beginning of a text, for a list.
-fn brief(text: &str) -> String {
+pub(super) fn brief(text: &str) -> String {
     let beginning: String = text.chars().take(160).collect();
     if beginning.len() < text.len() {
         format!("{beginning}…")

@@ -12,6 +12,7 @@ use super::ask::{self, Draft, Unread};
 use super::call::{Seen, page};
 use super::form::Posted;
 use super::page::{Trouble, see, sentence};
+use super::question::back;
 use super::value::Extent;
 use super::visible::Line;
 use super::visitor::Visitor;
@@ -91,7 +92,11 @@ pub(super) async fn decide(
         let seen = Seen::load(&shared, &caller, id.call()).await?;
         return again(&shared, &caller, &seen, id, verb, posted, errors).await;
     }
-    Ok(see(&format!("/calls/{}?did={verb}", id.call())))
+    // Whoever answered in a conversation goes on with it.
+    Ok(see(&match back(&posted) {
+        Some(run) => format!("/runs/{run}"),
+        None => format!("/calls/{}?did={verb}", id.call()),
+    }))
 }
 
 /// The page once more, with what was typed.

@@ -4,7 +4,7 @@ use askama::Template;
 use axum::extract::{Path, Query, RawForm, State};
 use axum::response::Response;
 use countersign::store::{RunFilter, RunRow};
-use countersign::{Call, CallId, Error, Requirement, RunId};
+use countersign::{Call, CallId, Error, Requirement, RequirementId, RunId};
 use countersign_agent::{EventKind, Run, RunEvent};
 use serde::Deserialize;
 
@@ -13,8 +13,11 @@ use super::decide::{PATIENCE, posted};
 use super::events::newest;
 use super::inbox::asks;
 use super::page::{Frame, Moment, Place, Trouble, part, see};
+use super::question::{self, Asking};
+use super::value::{Extent, View};
 use super::visible::{Line, Lines};
 use super::visitor::Visitor;
+use crate::questions::Asked;
 use crate::server::{Caller, Shared};
 use crate::{runs, sight};
 
@@ -140,6 +143,8 @@ struct Waits {
 struct Talk {
     id: RunId,
     told: Vec<Told>,
+    /// What is asked of whoever looks, with its form.
+    asking: Option<(RequirementId, Asking)>,
     waits: Vec<Waits>,
     badge: (&'static str, &'static str),
     is_moving: bool,
@@ -178,7 +183,7 @@ pub(super) async fn run(
         .agents()
         .iter()
         .find(|it| path.len() == 1 && path.last().is_some_and(|name| name == it.name()));
-    let mut talk = talk(&shared, &row).await?;
+    let mut talk = talk(&shared, &caller, &row).await?;
     talk.more = agent
         .zip(row.session.as_ref())
         .filter(|_| is_own && !talk.is_open)
@@ -218,7 +223,7 @@ async fn visible(shared: &Shared, caller: &Caller, id: RunId) -> Result<RunRow, 
     row.ok_or_else(|| Trouble::not_found("such run"))
 }
 
-async fn talk(shared: &Shared, row: &RunRow) -> Result<Talk, Trouble> {
+async fn talk(shared: &Shared, caller: &Caller, row: &RunRow) -> Result<Talk, Trouble> {
     let engine = shared.engine();
     let mut told = Vec::new();
     if let Some(session) = &row.session {
@@ -244,6 +249,10 @@ async fn talk(shared: &Shared, row: &RunRow) -> Result<Talk, Trouble> {
     }
     waits.sort_by_key(|it| it.id);
     waits.dedup_by_key(|it| it.id);
+    let asking = asking(shared, caller, row.id, &waits).await?;
+    if let Some((id, _)) = &asking {
+        waits.retain(|it| it.id != *id);
+    }
     if !is_of_agent {
         told.extend(calls.iter().map(|it| Told {
             class: "event",
@@ -256,6 +265,7 @@ async fn talk(shared: &Shared, row: &RunRow) -> Result<Talk, Trouble> {
     Ok(Talk {
         id: row.id,
         told,
+        asking,
         waits: waits
             .iter()
             .map(|it| Waits {
@@ -269,6 +279,28 @@ async fn talk(shared: &Shared, row: &RunRow) -> Result<Talk, Trouble> {
         is_open: matches!(status, "queued" | "running" | "paused" | "stopping"),
         more: None,
     })
+}
+
+/// The first of these questions that whoever looks may answer, if all of it is seen here.
+async fn asking(
+    shared: &Shared,
+    caller: &Caller,
+    run: RunId,
+    waits: &[Requirement],
+) -> Result<Option<(RequirementId, Asking)>, Trouble> {
+    let engine = shared.engine();
+    for it in waits.iter().filter(|it| it.requester == caller.actor.id) {
+        let Some(asked) = Asked::of(it) else { continue };
+        // What is closed at first is looked at on the page of the request.
+        if !View::of(&it.arguments.value(), &[], Extent::Brief).is_open() {
+            continue;
+        }
+        let call = engine.desk().call(it.call).await?;
+        if call.may_be_answered(it.id, &caller.actor, engine.now()).is_ok() {
+            return Ok(Some((it.id, Asking::of(&asked, None).within(run))));
+        }
+    }
+    Ok(None)
 }
 
 async fn conversation(shared: &Shared, row: &RunRow) -> Result<Vec<Told>, Trouble> {
@@ -295,15 +327,22 @@ fn told(event: &RunEvent, requester: &str, agent: &str) -> Vec<Told> {
             let words = (!said.text.is_empty()).then(|| one("agent", agent, said.text.clone()));
             let calls = said.calls.iter().enumerate().map(|(place, call)| {
                 let plan = plans.get(place).filter(|it| it.gated);
+                let told = match question::asked(&call.name, &call.arguments) {
+                    Some(words) => one("agent", agent, words),
+                    None => one("event", agent, format!("uses {} {}", call.name, call.arguments)),
+                };
                 Told {
                     href: plan.map(|it| format!("/calls/{}", it.call)),
-                    ..one("event", agent, format!("uses {} {}", call.name, call.arguments))
+                    ..told
                 }
             });
             words.into_iter().chain(calls).collect()
         }
         EventKind::ToolResult { result, .. } => {
-            vec![one("event", &result.name, format!("gave {}", result.content))]
+            vec![match question::answered(&result.name, &result.content) {
+                Some(words) => one("me", requester, words),
+                None => one("event", &result.name, format!("gave {}", result.content)),
+            }]
         }
         EventKind::RunPaused { .. } => vec![one("event", agent, "waits for people".to_owned())],
         EventKind::RunContinued => vec![one("event", agent, "goes on".to_owned())],

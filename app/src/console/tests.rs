@@ -2,6 +2,7 @@
 
 mod export;
 mod outbox;
+mod similar;
 mod world;
 
 use std::time::Duration;

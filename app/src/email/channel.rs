@@ -87,6 +87,18 @@ impl Channel for Emails {
             .call(delivery.call())
             .await
             .map_err(Fault::later)?;
+        // A mail lies there for as long as it is not read: nobody is asked for what is not asked any more.
+        let stands = call
+            .requirements()
+            .iter()
+            .any(|it| it.id == delivery.kept.requirement);
+        let asks = matches!(
+            delivery.kept.notice,
+            NoticeKind::Asked | NoticeKind::Warned | NoticeKind::Escalated
+        );
+        if asks && !stands {
+            return Ok(());
+        }
         let letter = Letter {
             delivery,
             call: &call,

@@ -25,6 +25,8 @@ const LEASE: Duration = Duration::from_mins(1);
 const FIRST: Duration = Duration::from_secs(5);
 /// The longest wait between two attempts.
 const LONGEST: Duration = Duration::from_hours(1);
+/// More attempts than three days have room for, if each lives to say what came of it.
+const WORDLESS: u32 = 200;
 /// The most that is kept of why an attempt failed, in bytes.
 const WHY: usize = 300;
 
@@ -135,6 +137,11 @@ impl Delivery {
         }
     }
 
+    /// Whether its attempts end without a word: whatever carries it dies of it.
+    pub(super) fn is_hopeless(&self, now: Timestamp) -> bool {
+        now >= self.kept.since.after(TRIED) && self.kept.tries >= WORDLESS
+    }
+
     /// Before an attempt: counted, and not for others for a while.
     pub(super) fn leased(mut self, now: Timestamp) -> (Self, Vec<EdgeWrite>) {
         self.kept.tries += 1;
@@ -179,6 +186,17 @@ impl Delivery {
         (self, vec![gone, due])
     }
 
+    /// What waits for its next attempt is due at once. None if that is near: somebody may be at it.
+    pub(super) fn hurried(mut self, now: Timestamp) -> Option<(Self, Vec<EdgeWrite>)> {
+        if self.at <= now.after(LEASE) {
+            return None;
+        }
+        self.at = now;
+        self.version += 1;
+        let due = self.put(DUE);
+        Some((self, vec![due]))
+    }
+
     fn moved(mut self, from: &str, to: &str, at: Timestamp, why: Option<&str>) -> Vec<EdgeWrite> {
         let gone = self.gone(from);
         self.kept.why = why.map(shortened).or(self.kept.why);
@@ -187,13 +205,14 @@ impl Delivery {
     }
 
     /// How long to wait after an attempt: four times as long after each, and up to a fifth more, so that what failed
-    /// together does not come back together (the id is the dice); longer if the receiver wishes, three days at most.
+    /// together does not come back together (the id is the dice); longer if the receiver wishes, but an hour at most: what
+    /// stands in front of a receiver says more than it knows.
     pub(super) fn pause(&self, wish: Option<Duration>) -> Duration {
         let tries = self.kept.tries.saturating_sub(1).min(8);
         let pause = FIRST.saturating_mul(4_u32.saturating_pow(tries)).min(LONGEST);
         let dice: u32 = self.id.bytes().map(u32::from).sum::<u32>() % 100;
         let pause = pause + pause / 500 * dice;
-        pause.max(wish.unwrap_or_default().min(TRIED))
+        pause.max(wish.unwrap_or_default().min(LONGEST))
     }
 }
 

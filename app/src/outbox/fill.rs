@@ -241,7 +241,7 @@ impl Outbox {
         }
         // Asked and decided before anybody could be told: the decision is news all the same.
         for id in decided {
-            let to = self.reached(self.places(call, id, policy));
+            let to = once(self.places(call, id, policy));
             let news = to
                 .iter()
                 .filter_map(|it| self.delivery(NoticeKind::Decided, id, (it, None), seq));
@@ -305,7 +305,7 @@ impl Outbox {
         }
     }
 
-    /// Where to tell that this is asked, of the places that something here reaches.
+    /// Where to tell that this is asked.
     async fn destinations(&self, asked: &Requirement, policy: &Policy) -> Result<Vec<String>, Error> {
         let to = match asked.kind {
             RequirementKind::Approval => {
@@ -321,14 +321,7 @@ impl Outbox {
             RequirementKind::External => self.notify.external.clone(),
             RequirementKind::InDoubt => self.notify.in_doubt.clone(),
         };
-        Ok(self.reached(to))
-    }
-
-    /// Those that something here carries to, each once.
-    fn reached(&self, to: Vec<String>) -> Vec<String> {
-        let mut seen = BTreeSet::new();
-        let reached = to.into_iter().filter(|it| self.channels.to(it).is_some());
-        reached.filter(|it| seen.insert(it.clone())).collect()
+        Ok(once(to))
     }
 
     /// Where it would have been told that this was asked, of what is asked of others than the requester.
@@ -404,6 +397,13 @@ fn told_row(
         at: None,
         state: serde_json::to_string(&told).map_err(|error| damaged("what was told", &error))?,
     }))
+}
+
+/// Each place once. Also those that nothing here carries to: another server over this store may, and if none does it
+/// shows, in the end as dead letters.
+fn once(to: Vec<String>) -> Vec<String> {
+    let mut seen = BTreeSet::new();
+    to.into_iter().filter(|it| seen.insert(it.clone())).collect()
 }
 
 /// A place and the first notice that it had.

@@ -60,7 +60,7 @@ impl std::str::FromStr for State {
 pub(crate) enum Again {
     /// It is due, at once.
     Due(Box<Delivery>),
-    /// It was not given up: it stands so.
+    /// Nothing is to be done: it has arrived, or is tried within a minute anyway.
     Otherwise(State),
     /// There is none of that id.
     Unknown,
@@ -104,15 +104,23 @@ pub(crate) async fn count(engine: &Engine, state: State) -> Result<usize, Error>
     Ok(rows.len())
 }
 
-/// Sends again what was given up; who wanted it is on record. Whether they may is for [`may_send`] to say.
+/// Sends again what was given up, and at once what waits for its next attempt; who wanted it is on record. Whether they
+/// may is for [`may_send`] to say.
 pub(crate) async fn again(engine: &Engine, id: &str, by: &Identity) -> Result<Again, Error> {
-    let found = engine.store().edge(engine.tenant(), DEAD, id).await?;
-    if let Some(dead) = found.and_then(Delivery::read) {
-        let (due, edges) = dead.revived(engine.now());
+    let found = async |kind| {
+        let row = engine.store().edge(engine.tenant(), kind, id).await?;
+        Ok::<_, Error>(row.and_then(Delivery::read))
+    };
+    let now = engine.now();
+    let again = match found(DEAD).await? {
+        Some(dead) => Some(dead.revived(now)),
+        None => found(DUE).await?.and_then(|it| it.hurried(now)),
+    };
+    if let Some((due, edges)) = again {
         let commit = Commit {
             edges,
             records: vec![record(&due, by)],
-            ..Commit::new(engine.tenant().clone(), engine.now())
+            ..Commit::new(engine.tenant().clone(), now)
         };
         if let Committed::Done { .. } = engine.store().commit(commit).await? {
             return Ok(Again::Due(Box::new(due)));

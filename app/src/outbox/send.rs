@@ -13,8 +13,8 @@ use super::{DUE, Delivery, Fault, Outbox};
 
 /// How many are looked at at once, and are put off in one commit.
 const PAGE: usize = 256;
-/// How many are carried in one round.
-const MOST: usize = 4 * PAGE;
+/// How many of one place are carried in one round.
+const MOST: usize = 2 * PAGE;
 /// How long one attempt may take: shorter than its lease.
 const LIMIT: Duration = Duration::from_secs(20);
 /// How long one place may keep all others waiting. What is left is due the next time.
@@ -24,32 +24,15 @@ impl Outbox {
     /// One round: tries what is due now, once. Where a place cannot be reached, the rest for that place is put off with
     /// it: one that is down costs one attempt and not one for each notice, and is not read again and again.
     pub(crate) async fn send(self: &Arc<Self>) -> Result<(), Error> {
-        let filter = EdgeFilter {
-            due: Some(self.engine.now()),
-            ..EdgeFilter::of(DUE)
-        };
         let mut places: BTreeMap<String, Vec<Delivery>> = BTreeMap::new();
-        let (mut after, mut found): (Option<String>, usize) = (None, 0);
-        loop {
-            let rows = self
-                .engine
-                .store()
-                .edges(self.engine.tenant(), &filter, after.as_deref(), PAGE)
-                .await?;
-            let full = rows.len() == PAGE;
-            after = rows.last().map(|it| it.id.clone());
-            for row in rows {
-                let id = row.id.clone();
-                match Delivery::read(row) {
-                    Some(due) => places.entry(due.kept.to.clone()).or_default().push(due),
-                    None => tracing::error!(%id, "a delivery cannot be read and is left alone"),
-                }
+        self.due(|due| {
+            let place = places.entry(due.kept.to.clone()).or_default();
+            place.push(due);
+            if place.len() >= 2 * MOST {
+                first(place);
             }
-            found += PAGE;
-            if !full || found >= MOST {
-                break;
-            }
-        }
+        })
+        .await?;
         // A task for each place: a channel that panics takes nothing along, and its lease lapses.
         let mut visits = JoinSet::new();
         for due in places.into_values() {
@@ -67,16 +50,46 @@ impl Outbox {
         ended
     }
 
-    /// What is due at one place, what was tried least first, then the oldest: one that never arrives is not in the way.
+    /// All that is due now, wherever it goes: a place that has much keeps nothing of the others from being found.
+    async fn due(&self, mut each: impl FnMut(Delivery)) -> Result<(), Error> {
+        let filter = EdgeFilter {
+            due: Some(self.engine.now()),
+            ..EdgeFilter::of(DUE)
+        };
+        let mut after: Option<String> = None;
+        loop {
+            let (store, tenant) = (self.engine.store(), self.engine.tenant());
+            let rows = store.edges(tenant, &filter, after.as_deref(), PAGE).await?;
+            let full = rows.len() == PAGE;
+            after = rows.last().map(|it| it.id.clone());
+            for row in rows {
+                let id = row.id.clone();
+                match Delivery::read(row) {
+                    Some(due) => each(due),
+                    None => tracing::error!(%id, "a delivery cannot be read and is left alone"),
+                }
+            }
+            if !full {
+                return Ok(());
+            }
+        }
+    }
+
+    /// The first of what is due at one place.
     async fn visit(&self, mut due: Vec<Delivery>) -> Result<(), Error> {
-        due.sort_by_key(|it| (it.kept.tries, it.kept.seq, it.kept.notice));
+        first(&mut due);
         let began = Instant::now();
-        let mut due = due.into_iter();
-        while let Some(delivery) = due.next() {
+        for delivery in due {
             if began.elapsed() > VISIT || *self.stopping.borrow() {
                 break;
             }
             let now = self.engine.now();
+            if delivery.is_hopeless(now) {
+                tracing::warn!(id = %delivery.id, to = %delivery.kept.to, "a notice is given up");
+                let why = "whatever carried it did not live to say what came of it";
+                self.committed(delivery.buried(why, now)).await?;
+                continue;
+            }
             let (delivery, lease) = delivery.leased(now);
             if !self.committed(lease).await? {
                 // Another process is at it.
@@ -105,17 +118,23 @@ impl Outbox {
                     tracing::warn!(%id, %to, %why, "a place cannot be reached; it is tried again");
                     let next = now.after(delivery.pause(after));
                     self.committed(delivery.failed(&why, next, now)).await?;
-                    return self.put_off(due.collect(), next).await;
+                    return self.put_off(&to, next).await;
                 }
             };
         }
         Ok(())
     }
 
-    /// What is not even tried now is due at `until`. Where another process has taken one meanwhile, the others that
-    /// were to be written with it are found again in the next round.
-    async fn put_off(&self, due: Vec<Delivery>, until: Timestamp) -> Result<(), Error> {
-        let mut writes: Vec<_> = due.into_iter().map(|it| it.put_off(until)).collect();
+    /// What is not even tried now at a place is due at `until`. Where another process has taken one meanwhile, the
+    /// others that were to be written with it are found again in the next round.
+    async fn put_off(&self, place: &str, until: Timestamp) -> Result<(), Error> {
+        let mut writes = Vec::new();
+        self.due(|due| {
+            if due.kept.to == place {
+                writes.push(due.put_off(until));
+            }
+        })
+        .await?;
         while !writes.is_empty() {
             let rest = writes.split_off(writes.len().min(PAGE));
             self.committed(writes).await?;
@@ -134,4 +153,10 @@ impl Outbox {
         let committed = self.engine.store().commit(commit).await?;
         Ok(matches!(committed, Committed::Done { .. }))
     }
+}
+
+/// What was tried least, then the oldest: one that never arrives is not in the way.
+fn first(due: &mut Vec<Delivery>) {
+    due.sort_by_key(|it| (it.kept.tries, it.kept.seq, it.kept.notice));
+    due.truncate(MOST);
 }

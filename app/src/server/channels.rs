@@ -39,7 +39,7 @@ pub(super) fn made(
     Ok(channels)
 }
 
-/// Warns of destinations in the policy that nothing here carries to: nobody is told there.
+/// Warns of destinations in the policy that nothing here carries to: what goes there ends as a dead letter.
 pub(super) async fn missing(session: &Session, channels: &Channels) -> Result<(), Failure> {
     let people = session.people().await?;
     for (name, pool) in people.pools() {

@@ -8,6 +8,7 @@ use countersign::store::{CallFilter, Sqlite};
 use countersign::testing::TestClock;
 use countersign::{Call, CallId, Outcome, Phase, Verdict};
 use serde_json::{Value, json};
+use tokio::sync::watch;
 
 use crate::world::{Effects, POLICY, World, code, who};
 
@@ -215,6 +216,30 @@ async fn the_sweeper_survives_restarts() {
 }
 
 /// Nobody was awake while a call should have been escalated, warned of and closed.
+/// It hears of something all the time, and has never a quarter of a second to itself.
+#[tokio::test]
+async fn a_busy_worker_watches_the_time_all_the_same() {
+    let world = world().await;
+    let lapses = *world.open("lend", r#"{"n":1}"#, "alice").await.id();
+    let (stop, stopped) = watch::channel(false);
+    let worker = world.engine.worker();
+    let worker = tokio::spawn(async move { worker.run(stopped).await });
+    let other = world.open("power_cycle", r#"{"n":2}"#, "alice").await;
+    for round in 0.. {
+        world.decide("mallory", &other, Verdict::Confirm).await;
+        // By now it has looked once.
+        if round == 20 {
+            world.clock.advance(9 * HOUR);
+        }
+        if is_expired(&world.call(lapses).await) {
+            break;
+        }
+        assert!(round < 5000, "nobody looked");
+    }
+    stop.send_replace(true);
+    worker.await.unwrap().unwrap();
+}
+
 #[tokio::test]
 async fn what_was_missed_is_not_made_up_for() {
     let world = world().await;
