@@ -20,6 +20,7 @@ pub(crate) async fn answer(session: &Session, args: ActorsArgs) -> Result<Reply,
             kind,
             roles,
             owner,
+            introduced,
             by,
         }) => {
             let entry = ActorEntry {
@@ -31,6 +32,7 @@ pub(crate) async fn answer(session: &Session, args: ActorsArgs) -> Result<Reply,
                 roles: roles.into_iter().collect(),
                 owner,
                 lent: None,
+                introduced,
             };
             change(session, &actor, Some(entry), &by).await
         }
@@ -57,6 +59,7 @@ pub(crate) fn actor_json(actor: &KnownActor) -> Value {
         "kind": actor.kind,
         "roles": actor.roles,
         "lent": actor.lent,
+        "introduced": actor.introduced,
         "owner": actor.owner,
         "pools": actor.pools,
         "seeded": actor.seeded,
@@ -70,7 +73,12 @@ fn row(actor: &KnownActor) -> Vec<String> {
     };
     let roles: Vec<String> = actor.roles.iter().map(ToString::to_string).collect();
     let pools: Vec<String> = actor.pools.iter().map(|it| format!("pool {it}")).collect();
-    let from = if actor.seeded { "policy" } else { "" };
+    let from = match (actor.seeded, actor.introduced) {
+        (true, true) => "policy, sign-in",
+        (true, false) => "policy",
+        (false, true) => "sign-in",
+        (false, false) => "",
+    };
     vec![
         actor.id.to_string(),
         kind,

@@ -3,6 +3,9 @@
 //! All three are one thing: a secret of 256 random bits that stands for an actor until a time. The secret is shown
 //! once, to whoever it was made for; the store has its SHA-256 only. Making one, using up a link, revoking: each is on
 //! record in the commit that makes it true.
+//!
+//! Whoever signs in at an identity provider is known through a row that links them. A session that is opened so counts
+//! as long as that row stands as it stood, and so does every key that is made with it.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -96,6 +99,25 @@ pub(crate) struct Kept {
     /// Who made it, and how they were known.
     pub(crate) made_by: ActorId,
     pub(crate) auth: String,
+    /// Without it, it counts until its time is over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) through: Option<Through>,
+}
+
+/// The row through which somebody was known, as it stood then. Changed since, it lets nobody in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Through {
+    pub(crate) kind: String,
+    pub(crate) id: String,
+    pub(crate) version: u64,
+}
+
+/// What a credential does not outlive.
+#[derive(Debug, Default)]
+pub(crate) struct Bounds {
+    latest: Option<Timestamp>,
+    through: Option<Through>,
 }
 
 /// A credential that is about to be made.
@@ -130,14 +152,14 @@ impl Credentials<'_> {
         new: New,
         by: &Identity,
     ) -> Result<Allowed<(Credential, Secret)>, Error> {
-        self.create_until(new, None, by).await
+        self.create_within(new, Bounds::default(), by).await
     }
 
-    /// The same, for one that ends at `latest` whatever is wanted.
-    pub(crate) async fn create_until(
+    /// The same, for one that ends with these whatever is wanted.
+    pub(crate) async fn create_within(
         self,
         new: New,
-        latest: Option<Timestamp>,
+        bounds: Bounds,
         by: &Identity,
     ) -> Result<Allowed<(Credential, Secret)>, Error> {
         if new.lasts > LONGEST || new.lasts.is_zero() {
@@ -152,8 +174,10 @@ impl Credentials<'_> {
         if let Err(refusal) = fits(&new, &owner) {
             return Ok(Err(refusal));
         }
-        let (mut made, secret) = self.made(new, by);
-        made.expires_at = latest.map_or(made.expires_at, |it| it.min(made.expires_at));
+        let (mut made, secret) = self.made(new, bounds.through, by);
+        made.expires_at = bounds
+            .latest
+            .map_or(made.expires_at, |it| it.min(made.expires_at));
         let mut commit = self.commit();
         commit.edges = vec![made.written()];
         commit.records = vec![made.record(true, by)];
@@ -163,7 +187,7 @@ impl Credentials<'_> {
         }
     }
 
-    fn made(self, new: New, by: &Identity) -> (Credential, Secret) {
+    fn made(self, new: New, through: Option<Through>, by: &Identity) -> (Credential, Secret) {
         let (id, secret) = (random::<10>(), random::<32>());
         let now = self.0.now();
         let made = Credential {
@@ -178,6 +202,7 @@ impl Credentials<'_> {
                 made_at: now,
                 made_by: by.id().clone(),
                 auth: by.auth().chars().take(256).collect(),
+                through,
             },
             version: 0,
             id,
@@ -194,9 +219,32 @@ impl Credentials<'_> {
         let Some(found) = self.get(kind, id).await? else {
             return Ok(None);
         };
-        let counts =
-            found.kept.hash.equals_in_constant_time(&hash(secret)) && self.0.now() < found.expires_at;
+        let counts = found.kept.hash.equals_in_constant_time(&hash(secret)) && self.counts(&found).await?;
         Ok(counts.then_some(found))
+    }
+
+    /// Whether its time is not over, and what it was made through stands.
+    pub(crate) async fn counts(self, it: &Credential) -> Result<bool, Error> {
+        if self.0.now() >= it.expires_at {
+            return Ok(false);
+        }
+        let Some(through) = &it.kept.through else {
+            return Ok(true);
+        };
+        let row = self.0.store().edge(self.0.tenant(), &through.kind, &through.id);
+        Ok(row.await?.is_some_and(|it| it.version == through.version))
+    }
+
+    /// Whether one that was checked before still counts.
+    pub(crate) async fn still_counts(self, it: &Credential) -> Result<bool, Error> {
+        // Nothing is kept of a token but what it was known through.
+        if it.kind == Kind::Token {
+            return self.counts(it).await;
+        }
+        match self.get(it.kind, &it.id).await? {
+            Some(found) => self.counts(&found).await,
+            None => Ok(false),
+        }
     }
 
     /// One by its id, also one that no longer counts.
@@ -225,7 +273,8 @@ impl Credentials<'_> {
             label: None,
             lasts,
         };
-        self.opened(new, &by, link.deleted()).await
+        self.opened(new, link.kept.through.clone(), &by, link.deleted())
+            .await
     }
 
     /// Opens a session for a person who has shown who they are, and writes this in the same commit. None if it is no
@@ -234,6 +283,7 @@ impl Credentials<'_> {
         self,
         by: &Identity,
         lasts: Duration,
+        through: Through,
         beside: EdgeWrite,
     ) -> Result<Option<(Credential, Secret)>, Error> {
         if !self.0.actor(by).await?.is_person() {
@@ -246,16 +296,17 @@ impl Credentials<'_> {
             label: None,
             lasts,
         };
-        self.opened(new, by, beside).await
+        self.opened(new, Some(through), by, beside).await
     }
 
     async fn opened(
         self,
         new: New,
+        through: Option<Through>,
         by: &Identity,
         beside: EdgeWrite,
     ) -> Result<Option<(Credential, Secret)>, Error> {
-        let (session, secret) = self.made(new, by);
+        let (session, secret) = self.made(new, through, by);
         let mut commit = self.commit();
         commit.edges = vec![beside, session.written()];
         commit.records = vec![session.record(true, by)];
@@ -310,14 +361,13 @@ impl Credentials<'_> {
 impl Credential {
     /// What a token of an identity provider is beside the others: the link that it is known by, until it expires.
     pub(crate) fn of_token(
-        auth: String,
-        link: String,
-        actor: ActorId,
+        by: &Identity,
+        through: Through,
         made_at: Timestamp,
         expires_at: Timestamp,
     ) -> Self {
         Self {
-            id: link,
+            id: through.id.clone(),
             kind: Kind::Token,
             kept: Kept {
                 v: 1,
@@ -325,12 +375,23 @@ impl Credential {
                 roles: None,
                 label: None,
                 made_at,
-                made_by: actor.clone(),
-                auth,
+                made_by: by.id().clone(),
+                auth: by.auth().to_owned(),
+                through: Some(through),
             },
-            actor,
+            actor: by.id().clone(),
             expires_at,
             version: 0,
+        }
+    }
+
+    /// What a credential that is made with this one does not outlive. A key or token makes none that lasts longer, or
+    /// whoever found one could stay in for good; a session is a person who has signed in, and what it makes lasts as
+    /// they say.
+    pub(crate) fn bounds(&self) -> Bounds {
+        Bounds {
+            latest: matches!(self.kind, Kind::ApiKey | Kind::Token).then_some(self.expires_at),
+            through: self.kept.through.clone(),
         }
     }
 
@@ -392,6 +453,7 @@ impl Credential {
             "made_at": self.kept.made_at,
             "made_by": self.kept.made_by,
             "expires_at": self.expires_at,
+            "link": self.kept.through.as_ref().map(|it| &it.id),
         })
     }
 

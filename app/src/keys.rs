@@ -54,7 +54,12 @@ pub(crate) async fn answer(session: &Session, args: Key) -> Result<Reply, Failur
                 .await?;
             let mut words = String::new();
             for key in &found {
-                let _ = writeln!(words, "{}", sentence(key));
+                let over = if credentials.counts(key).await? {
+                    ""
+                } else {
+                    "; it lets nobody in any more"
+                };
+                let _ = writeln!(words, "{}{over}", sentence(key));
             }
             if found.is_empty() {
                 "No API key yet.\n".clone_into(&mut words);

@@ -18,11 +18,11 @@ mod tests;
 mod token;
 
 use countersign::policy::Lent;
-use countersign::{ActorId, Answer, Identity, Introduction, Timestamp};
+use countersign::{ActorId, Answer, Engine, Identity, Introduction, Timestamp};
 use serde::Deserialize;
 
 use crate::config::Config as Whole;
-use crate::credential::{Credential, Secret};
+use crate::credential::{Credential, Secret, Through};
 use crate::failure::Failure;
 use crate::http::problem::Problem;
 use crate::server::{SESSION, Shared};
@@ -30,7 +30,7 @@ use crate::server::{SESSION, Shared};
 pub(crate) use command::answer;
 pub(crate) use config::Config;
 pub(crate) use flow::{Back, GONE};
-pub(crate) use subject::{Link, Links};
+pub(crate) use subject::{Ended, Link, Links};
 
 use flow::{Client, Way};
 use provider::Provider;
@@ -43,6 +43,9 @@ pub(crate) struct Oidc {
     /// What we are at the provider; nothing if nobody signs in there.
     client: Option<Client>,
 }
+
+/// Somebody, and the link that says so.
+type Known = (Identity, Through);
 
 /// The answer to a code, as far as it is looked at.
 #[derive(Deserialize)]
@@ -64,6 +67,18 @@ pub(crate) fn configured(whole: &Whole, base: &str) -> Result<Option<Oidc>, Fail
 }
 
 impl Oidc {
+    /// Refuses to make newcomers known while people are here of whom nobody said which subject is theirs.
+    pub(crate) async fn starts(&self, engine: &Engine) -> Result<(), Failure> {
+        if !self.config.provision {
+            return Ok(());
+        }
+        let missing = Links(engine).missing(self.issuer(), &self.config.provision_beside);
+        match missing.await? {
+            none if none.is_empty() => Ok(()),
+            missing => Err(Failure::usage(unsaid(&missing))),
+        }
+    }
+
     fn new(config: Config, secret: Option<String>, base: &str) -> Result<Self, (&'static str, String)> {
         if let Some(fault) = config.fault() {
             return Err(fault);
@@ -94,9 +109,9 @@ impl Oidc {
         let Some(proven) = self.proven(shared, token, Meant::Access { audience }).await else {
             return Ok(None);
         };
-        let link = self.known(shared, &proven).await?;
-        let (from, until) = (proven.issued_at, proven.expires_at);
-        Ok(link.map(|it| Credential::of_token(how(&it.id, &it.kept.issuer), it.id, it.actor, from, until)))
+        let known = self.known(shared, &proven).await?;
+        let (from, until) = (proven.issued_at.min(shared.engine().now()), proven.expires_at);
+        Ok(known.map(|(by, through)| Credential::of_token(&by, through, from, until)))
     }
 
     /// Whether people sign in to the console there.
@@ -150,11 +165,11 @@ impl Oidc {
         let Some(proven) = self.proven(shared, &given.id_token, meant).await else {
             return Ok(None);
         };
-        let Some(link) = self.known(shared, &proven).await? else {
+        let Some((by, through)) = self.known(shared, &proven).await? else {
             return Ok(None);
         };
-        let by = Identity::authenticated(link.actor, how(&link.id, &link.kept.issuer));
-        let opened = shared.credentials().open(&by, SESSION, way.gone()).await?;
+        let credentials = shared.credentials();
+        let opened = credentials.open(&by, SESSION, through, way.gone()).await?;
         Ok(opened.map(|(_, secret)| secret))
     }
 
@@ -174,27 +189,38 @@ impl Oidc {
         }
     }
 
-    /// Whom the provider speaks of. What it says of their roles is kept before anything else is done.
-    async fn known(&self, shared: &Shared, proven: &Proven) -> Result<Option<Link>, Problem> {
+    /// Whom the provider speaks of, and the link that says so. What it says of their roles is kept before anything else
+    /// is done.
+    async fn known(&self, shared: &Shared, proven: &Proven) -> Result<Option<Known>, Problem> {
         let links = Links(shared.engine());
         let found = links.of(self.issuer(), &proven.subject).await?;
         let lent = Lent {
             roles: self.config.roles(&proven.claims),
             said_at: proven.issued_at,
-            until: proven.issued_at.after(self.config.roles_last),
+            until: proven
+                .issued_at
+                .min(shared.engine().now())
+                .after(self.config.roles_last),
         };
         let Some(link) = found else {
             return self.introduced(shared, proven, lent).await;
         };
+        // Also with `provision`: who was known once and is nobody now is no newcomer.
+        let Some(by) = link.identity() else {
+            tracing::warn!(
+                link.id,
+                "a subject that was unlinked stands for nobody; link it to an actor"
+            );
+            return Ok(None);
+        };
         if self.config.lends() {
-            let by = Identity::authenticated(link.actor.clone(), how(&link.id, &link.kept.issuer));
             // Somebody who is gone, or no person any more, is nobody here.
             if let Answer::Refused(refusal) = shared.engine().lend(&by, lent, None).await? {
                 tracing::warn!(%refusal.message, "a subject stands for nobody who may sign in");
                 return Ok(None);
             }
         }
-        Ok(Some(link))
+        Ok(Some((by, link.through())))
     }
 
     /// A person whom nobody knew, if such people are made known, and nobody has their name.
@@ -203,18 +229,23 @@ impl Oidc {
         shared: &Shared,
         proven: &Proven,
         lent: Lent,
-    ) -> Result<Option<Link>, Problem> {
-        let Some(actor) = self
-            .config
-            .name(&proven.claims)
-            .and_then(|it| ActorId::new(it).ok())
-        else {
+    ) -> Result<Option<Known>, Problem> {
+        let Some(actor) = self.config.name(&proven.claims) else {
             tracing::warn!("a subject of the identity provider stands for nobody; link it to an actor");
             return Ok(None);
         };
         let links = Links(shared.engine());
+        let missing = links
+            .missing(self.issuer(), &self.config.provision_beside)
+            .await?;
+        if !missing.is_empty() {
+            tracing::warn!(why = unsaid(&missing), "nobody is made known");
+            return Ok(None);
+        }
         let made = links.made(self.issuer(), &proven.subject, &actor, &actor);
-        let by = Identity::authenticated(actor, how(&made.id, &made.kept.issuer));
+        let Some(by) = made.identity() else {
+            return Ok(None);
+        };
         let introduction = Introduction {
             edges: vec![made.written()],
             records: vec![made.record(true, &by)],
@@ -226,14 +257,19 @@ impl Oidc {
             }
         }
         // Also if another request of the same person was faster.
-        Ok(links.of(self.issuer(), &proven.subject).await?)
+        let found = links.of(self.issuer(), &proven.subject).await?;
+        Ok(found.and_then(|it| Some((it.identity()?, it.through()))))
     }
 }
 
-/// How somebody with a link was known, for the record: the link, which names issuer and subject, not the subject.
-fn how(link: &str, issuer: &str) -> String {
-    let short = link.get(..16).unwrap_or_default();
-    format!("oidc {issuer} subject {short}")
+/// Why nobody is made known, and what to do.
+fn unsaid(missing: &[ActorId]) -> String {
+    let names: Vec<&str> = missing.iter().map(ActorId::as_str).collect();
+    let names = names.join("`, `");
+    format!(
+        "`provision = true` would make those of `{names}` who sign in other people, who could approve their own calls: link \
+         each to their subject (`oidc link`), or name those who never sign in there in `provision_beside`"
+    )
 }
 
 /// Whether a bearer token may be one of a provider: keys of ours have no dots.

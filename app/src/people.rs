@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use countersign::core::actor::Kind;
 use countersign::policy::{ActorEntry, Pool};
 use countersign::{ActorId, Policy, PoolName, Requirement, RequirementKind, Timestamp};
 
@@ -26,9 +27,12 @@ impl People {
         let policy = Policy::parse(&directory.policy).map_err(countersign::Error::from)?;
         let mut actors = BTreeMap::new();
         for (id, text) in directory.actors {
-            let entry = serde_json::from_str(&text)
+            let entry: ActorEntry = serde_json::from_str(&text)
                 .map_err(|error| Failure::new(format!("the stored actor `{id}` cannot be read: {error}")))?;
-            actors.insert(id, entry);
+            // Whoever was removed is nobody.
+            if entry.kind != Kind::Unknown {
+                actors.insert(id, entry);
+            }
         }
         Ok(Self {
             actors,

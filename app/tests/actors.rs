@@ -62,8 +62,8 @@ async fn an_admin_changes_who_is_known() {
     assert_eq!(
         answer(&dir, 0, "actors")["items"].as_array().unwrap()[2..],
         [
-            json!({"actor": "bot", "kind": "agent", "roles": [], "lent": null, "owner": "zoe", "pools": [], "seeded": false}),
-            json!({"actor": "zoe", "kind": "person", "roles": ["finance", "manager"], "lent": null, "owner": null,
+            json!({"actor": "bot", "kind": "agent", "roles": [], "lent": null, "introduced": false, "owner": "zoe", "pools": [], "seeded": false}),
+            json!({"actor": "zoe", "kind": "person", "roles": ["finance", "manager"], "lent": null, "introduced": false, "owner": null,
                 "pools": ["managers"], "seeded": false}),
         ]
     );
@@ -85,6 +85,10 @@ async fn an_admin_changes_who_is_known() {
         ),
         (
             "actors set relay --kind service --role operator --as ada",
+            "invalid_input",
+        ),
+        (
+            "actors set alice --kind person --introduced --as ada",
             "invalid_input",
         ),
         ("actors remove zoe --as ada", "invalid_input"),

@@ -13,6 +13,7 @@ use countersign_core::actor::{ADMIN, Actor, Kind};
 use countersign_core::audit::{Draft, Fields};
 use countersign_core::call::{Answer, Code, Refusal};
 use countersign_core::id::{ActorId, PoolName, Role};
+use countersign_core::time::Timestamp;
 use serde_json::{Value, json};
 
 use crate::directory::{Directory, written};
@@ -55,6 +56,8 @@ pub struct KnownActor {
     pub roles: BTreeSet<Role>,
     /// Those that it was lent, also if they are over.
     pub lent: Option<Lent>,
+    /// Whether it is a person who made themselves known at sign-in.
+    pub introduced: bool,
     /// The person who answers for an agent.
     pub owner: Option<ActorId>,
     /// The pools in which it may approve.
@@ -77,6 +80,7 @@ impl Engine {
             kind: entry.kind,
             roles: entry.roles.clone(),
             lent: entry.lent.clone(),
+            introduced: entry.introduced,
             owner: entry.owner.clone(),
             pools: directory.pools_of(|it| it.has(id, entry, now)),
             seeded: directory.policy.actors().contains_key(id),
@@ -88,11 +92,14 @@ impl Engine {
     ///
     /// `by` must be a person with the role `admin`. Refused are: an agent with any role, or that a pool names; a
     /// service with another role than `reporter`; an owner that is no known person, and whatever would leave an agent
-    /// with such an owner; an actor that is to be removed and is not there; and to leave nobody who is an admin.
+    /// with such an owner; an actor that is to be removed and is not there; to leave nobody who is an admin; and to
+    /// set somebody who [made themselves known](ActorEntry::introduced) at sign-in as if they had not, or the other
+    /// way round, so that nobody gets the roles of another who should have had that id.
     /// An actor that is so already is answered [`Repeated`](Answer::Repeated), and nothing is put on record.
     ///
     /// What is open stays open: votes of a person who loses the role are void at the claim. Roles that were lent end:
-    /// whoever changes somebody says all of it.
+    /// whoever changes somebody says all of it. Only what an identity provider says from then on lends any again.
+    /// Whoever was removed leaves their id behind: an admin may give it to somebody, and nobody gets it by signing in.
     ///
     /// ```
     /// # use countersign::prelude::*;
@@ -109,7 +116,7 @@ impl Engine {
     /// #     .start()
     /// #     .await?;
     /// let (ada, zoe) = (Identity::asserted("ada")?, "zoe".parse()?);
-    /// let manager = ActorEntry { kind: Kind::Person, roles: ["manager".parse()?].into(), owner: None, lent: None };
+    /// let manager = ActorEntry { kind: Kind::Person, roles: ["manager".parse()?].into(), owner: None, lent: None, introduced: false };
     /// let answer = engine.set_actor(&ada, &zoe, Some(manager.clone())).await?;
     /// assert_eq!(answer, Answer::Accepted);
     /// // Zoe is no admin, and ada is the only one.
@@ -140,12 +147,12 @@ impl Engine {
                 ..Commit::new(inner.tenant.clone(), now)
             };
             let before = directory.actors.get(id);
-            let answer = match may(&admin).and_then(|()| changed(&directory, id, entry.as_ref())) {
-                Ok(_) if before == entry.as_ref() => return Ok(Answer::Repeated),
+            let answer = match may(&admin).and_then(|()| changed(&directory, id, entry.as_ref(), now)) {
+                Ok(_) if is_so(before, entry.as_ref()) => return Ok(Answer::Repeated),
                 Ok(actors) => {
                     commit.directory = Some(written(&directory, &directory.policy, &actors));
                     let mut fields = said("actor.changed", &admin, id);
-                    for (name, side) in [("before", before), ("after", entry.as_ref())] {
+                    for (name, side) in [("before", before), ("after", actors.get(id))] {
                         if let Some(side) = side {
                             fields.insert(name, told(side));
                         }
@@ -181,16 +188,32 @@ fn may(by: &Actor) -> Result<(), Refusal> {
     Ok(())
 }
 
+/// Whether an actor is as it is to be, with nothing lent beside.
+fn is_so(before: Option<&ActorEntry>, wanted: Option<&ActorEntry>) -> bool {
+    let (Some(before), Some(wanted)) = (before, wanted) else {
+        return before.is_none() && wanted.is_none();
+    };
+    let lent = before.lent.as_ref().filter(|it| !it.roles.is_empty());
+    lent.is_none()
+        && *wanted
+            == ActorEntry {
+                lent: None,
+                ..before.clone()
+            }
+}
+
 /// All actors as they will be, if that can be.
 fn changed(
     directory: &Directory,
     id: &ActorId,
     entry: Option<&ActorEntry>,
+    now: Timestamp,
 ) -> Result<BTreeMap<ActorId, ActorEntry>, Refusal> {
     let mut actors = directory.actors.clone();
     match entry {
         Some(entry) => {
-            actors.insert(id.clone(), entry.clone());
+            let entry = entry.clone().set_over(directory.ever(id), now);
+            actors.insert(id.clone(), entry);
         }
         None if actors.remove(id).is_none() => {
             let message = format!("nobody knows an actor `{id}`");
@@ -217,6 +240,17 @@ fn changed(
         errors.push(format!(
             "roles are lent to `{id}` when it signs in; nobody sets them"
         ));
+    }
+    let introduced = directory.ever(id).is_some_and(|it| it.introduced);
+    if let Some(entry) = entry.filter(|it| it.introduced != introduced) {
+        errors.push(if entry.introduced {
+            format!("`{id}` did not make themselves known at sign-in, so nobody can mean them by that")
+        } else {
+            format!(
+                "somebody made themselves known as `{id}` at sign-in; if they are meant, say that they are introduced, \
+                 and if not, choose another name"
+            )
+        });
     }
     if !errors.is_empty() {
         return Err(refused(Code::InvalidInput, errors.join("; ")));
@@ -251,6 +285,9 @@ pub(crate) fn told(entry: &ActorEntry) -> Value {
     }
     if let Some(lent) = &entry.lent {
         told["lent"] = json!(lent);
+    }
+    if entry.introduced {
+        told["introduced"] = true.into();
     }
     told
 }

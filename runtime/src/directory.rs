@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 
 use crate::error::Error;
 use crate::identity::Identity;
-use crate::policy::{ActorEntry, Policy, Pool};
+use crate::policy::{ActorEntry, Policy, PolicyError, Pool};
 use crate::store::{self, Commit, Committed, DirectoryWrite, Store, StoreError};
 
 /// Actors and policy at one revision.
@@ -26,22 +26,29 @@ pub(crate) struct Directory {
     pub(crate) revision: u64,
     pub(crate) policy: Policy,
     pub(crate) actors: BTreeMap<ActorId, ActorEntry>,
+    /// Who was removed. Calls, keys and links of theirs may still bear their ids, so these are given to no newcomer.
+    pub(crate) former: BTreeMap<ActorId, ActorEntry>,
     members: OnceLock<BTreeMap<PoolName, BTreeSet<ActorId>>>,
 }
 
 impl Directory {
     fn read(stored: &store::Directory) -> Result<Self, Error> {
         let policy = Policy::parse(&stored.policy)?;
-        let mut actors = BTreeMap::new();
+        let (mut actors, mut former) = (BTreeMap::new(), BTreeMap::new());
         for (id, text) in &stored.actors {
-            let actor = serde_json::from_str(text)
+            let actor: ActorEntry = serde_json::from_str(text)
                 .map_err(|error| StoreError::Damaged(format!("actor `{id}` cannot be read: {error}")))?;
-            actors.insert(id.clone(), actor);
+            let side = match actor.kind {
+                Kind::Unknown => &mut former,
+                Kind::Person | Kind::Service | Kind::Agent => &mut actors,
+            };
+            side.insert(id.clone(), actor);
         }
         Ok(Self {
             revision: stored.revision,
             policy,
             actors,
+            former,
             members: OnceLock::new(),
         })
     }
@@ -52,8 +59,14 @@ impl Directory {
             revision: self.revision,
             policy: policy.clone(),
             actors: seeded(self, policy),
+            former: self.former.clone(),
             members: OnceLock::new(),
         }
+    }
+
+    /// An actor as it is, or what is left of one who was removed.
+    pub(crate) fn ever(&self, id: &ActorId) -> Option<&ActorEntry> {
+        self.actors.get(id).or_else(|| self.former.get(id))
     }
 
     /// These gates, tightened by what the rules of now demand for these arguments, and the digest of the
@@ -167,6 +180,10 @@ impl DirectoryCache {
             if stored.revision > 0 && stored.policy.digest() == policy.digest() {
                 return Ok(());
             }
+            let strangers = strangers(&stored, policy);
+            if !strangers.is_empty() {
+                return Err(PolicyError::Refused(strangers).into());
+            }
             let actors = seeded(&stored, policy);
             let commit = Commit {
                 directory: Some(written(&stored, policy, &actors)),
@@ -182,20 +199,23 @@ impl DirectoryCache {
     }
 }
 
-/// The directory in place of the stored one.
+/// The directory in place of the stored one. Whoever is in it no more leaves their id behind.
 pub(crate) fn written(
     stored: &Directory,
     policy: &Policy,
     actors: &BTreeMap<ActorId, ActorEntry>,
 ) -> DirectoryWrite {
-    let text = |entry| serde_json::to_string(entry).unwrap_or_default();
+    let text = |entry: &ActorEntry| serde_json::to_string(entry).unwrap_or_default();
+    let gone = stored.former.iter().chain(&stored.actors);
+    let gone = gone.filter(|(id, _)| !actors.contains_key(*id));
+    let mut rows: BTreeMap<ActorId, String> = gone
+        .map(|(id, entry)| (id.clone(), text(&entry.removed())))
+        .collect();
+    rows.extend(actors.iter().map(|(id, entry)| (id.clone(), text(entry))));
     DirectoryWrite {
         expected: stored.revision,
         policy: policy.text().to_owned(),
-        actors: actors
-            .iter()
-            .map(|(id, entry)| (id.clone(), text(entry)))
-            .collect(),
+        actors: rows.into_iter().collect(),
     }
 }
 
@@ -208,9 +228,22 @@ fn seeded(stored: &Directory, policy: &Policy) -> BTreeMap<ActorId, ActorEntry> 
         policy
             .actors()
             .iter()
-            .map(|(id, entry)| (id.clone(), entry.clone().lent_as(stored.actors.get(id)))),
+            .map(|(id, entry)| (id.clone(), entry.clone().lent_as(stored.ever(id)))),
     );
     actors
+}
+
+/// What a file says of people who made themselves known at sign-in, without saying that it means them.
+fn strangers(stored: &Directory, policy: &Policy) -> Vec<String> {
+    let named = policy.actors().iter().filter(|(_, entry)| !entry.introduced);
+    let strangers = named.filter(|(id, _)| stored.ever(id).is_some_and(|it| it.introduced));
+    let error = |id: &ActorId| {
+        format!(
+            "actor `{id}`: somebody made themselves known under this name at sign-in. If they are meant, say \
+             `introduced = true`; if not, choose another name"
+        )
+    };
+    strangers.map(|(id, _)| error(id)).collect()
 }
 
 /// What changed, for the record. The whole text is a blob beside it.

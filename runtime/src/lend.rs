@@ -35,10 +35,10 @@ impl Engine {
     /// Their own roles stay. `by` is the person; its words say who vouches for them.
     ///
     /// What was said earlier than what is known changes nothing, and neither does the same again while more than half
-    /// of its time is left: both are [`Repeated`](Answer::Repeated). Of two that were said at the same moment, what
+    /// of its time is left, unless it is to end sooner: both are [`Repeated`](Answer::Repeated). Of two that were said at the same moment, what
     /// both say counts. Refused, and not on record, are an actor that is no person, and one that nobody knows. With an
     /// introduction it is the other way round: only somebody whom nobody knows is made a person without roles of
-    /// their own, so that nobody becomes an actor that is there by naming it.
+    /// their own, so that nobody becomes an actor that is there, or was, by naming it.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -97,11 +97,19 @@ impl Engine {
                         ..entry.clone()
                     }
                 }
+                (None, Some(_)) if directory.former.contains_key(by.id()) => {
+                    let message = format!(
+                        "`{}` was somebody who was removed, and calls, keys or links may still bear their name",
+                        by.id()
+                    );
+                    return Ok(Answer::Refused(refused(Code::NotAllowed, message)));
+                }
                 (None, Some(_)) => ActorEntry {
                     kind: Kind::Person,
                     roles: BTreeSet::new(),
                     owner: None,
                     lent: Some(lent.clone()),
+                    introduced: true,
                 },
                 (Some(_), _) | (None, None) => {
                     let message = format!("`{}` is not who could be lent roles", by.id());
@@ -154,6 +162,7 @@ fn replaces(new: &Lent, known: Option<&Lent>, now: Timestamp) -> Option<Lent> {
     let life = known.until.millis().saturating_sub(known.said_at.millis());
     let half = Duration::from_millis(u64::try_from(life / 2).unwrap_or_default());
     let lasts = now.after(half) < known.until;
+    let is_shorter = new.said_at > known.said_at && new.until < known.until;
     let same = new.roles == known.roles && (lasts || new.until <= known.until);
-    (!same).then_some(new)
+    (is_shorter || !same).then_some(new)
 }

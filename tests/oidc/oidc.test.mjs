@@ -55,6 +55,7 @@ client_secret = { env = "OIDC_SECRET" }
 roles_claim = "groups"
 roles = { "team-leads" = "lead" }
 provision = true
+provision_beside = ["alice", "bob", "olivia"]
 actor_claim = "preferred_username"
 `;
   writeFileSync(join(data, "serve.toml"), config);

@@ -24,6 +24,9 @@ pub(crate) enum Actors {
         /// The person who answers for an agent
         #[arg(long, value_name = "ACTOR")]
         owner: Option<ActorId>,
+        /// It is the person who made themselves known under this name at sign-in
+        #[arg(long)]
+        introduced: bool,
         /// Who says so: a person with the role `admin`
         #[arg(long = "as", value_name = "ACTOR")]
         by: ActorId,

@@ -42,6 +42,7 @@ struct Person {
     typed_owner: String,
     pools: Vec<Line>,
     is_seeded: bool,
+    is_introduced: bool,
 }
 
 struct PoolRow {
@@ -106,6 +107,7 @@ async fn draw(
         owner: it.owner.as_ref().map(Line::of),
         pools: it.pools.iter().map(Line::of).collect(),
         is_seeded: it.seeded,
+        is_introduced: it.introduced,
         id: Line::of(&it.id),
     });
     let known = shared.session().people().await?;
@@ -227,6 +229,7 @@ async fn changed(shared: &Shared, caller: &Caller, posted: &Posted) -> Result<()
             roles: roles.map_err(|error| invalid(&error))?,
             owner: owner.transpose().map_err(|error| invalid(&error))?,
             lent: None,
+            introduced: given("introduced") == "true",
         })
     };
     match shared.engine().set_actor(&caller.identity, &id, entry).await? {

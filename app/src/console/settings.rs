@@ -167,7 +167,6 @@ async fn draw_keys(
         .credentials()
         .list(Kind::ApiKey, owner, after, PAGE)
         .await?;
-    let now = shared.engine().now();
     let people = shared.session().people().await?;
     let programs = people
         .all()
@@ -175,8 +174,12 @@ async fn draw_keys(
     let (status, problem) = said
         .problem
         .map_or((StatusCode::OK, None), |(status, words)| (status, Some(words)));
+    let mut rows = Vec::new();
+    for it in &found {
+        rows.push(key(it, shared.credentials().counts(it).await?));
+    }
     let body = Keys {
-        rows: found.iter().map(|it| key(it, now)).collect(),
+        rows,
         next,
         made: said.made,
         problem,
@@ -197,7 +200,7 @@ async fn draw_keys(
     .page_with(status, "Keys", &body)
 }
 
-fn key(it: &Credential, now: countersign::Timestamp) -> Key {
+fn key(it: &Credential, counts: bool) -> Key {
     Key {
         id: it.id.clone(),
         actor: Line::of(&it.actor),
@@ -207,7 +210,7 @@ fn key(it: &Credential, now: countersign::Timestamp) -> Key {
         made: Moment::of(it.kept.made_at),
         made_by: Line::of(&it.kept.made_by),
         expires: Moment::of(it.expires_at),
-        is_over: now >= it.expires_at,
+        is_over: !counts,
     }
 }
 

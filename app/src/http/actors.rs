@@ -34,6 +34,8 @@ pub(super) struct Actor {
     roles: BTreeSet<Role>,
     /// Roles that an identity provider said it has, at its last sign-in.
     lent: Option<Borrowed>,
+    /// Whether it is a person who made themselves known at sign-in.
+    introduced: bool,
     /// The person who answers for it.
     #[schema(value_type = Option<String>)]
     owner: Option<ActorId>,
@@ -67,6 +69,9 @@ pub(super) struct Wanted {
     roles: BTreeSet<Role>,
     #[schema(value_type = Option<String>)]
     owner: Option<ActorId>,
+    /// Said of a person who made themselves known at sign-in: that they are meant, and nobody else of that name.
+    #[serde(default)]
+    introduced: bool,
 }
 
 /// All actors, for admins, operators and auditors; the caller alone for everybody else.
@@ -84,6 +89,7 @@ pub(super) async fn list(State(shared): State<Shared>, caller: Caller) -> Result
             said_at: it.said_at,
             until: it.until,
         }),
+        introduced: it.introduced,
         owner: it.owner,
         pools: it.pools,
         seeded: it.seeded,
@@ -111,6 +117,7 @@ pub(super) async fn set(
         roles: wanted.roles,
         owner: wanted.owner,
         lent: None,
+        introduced: wanted.introduced,
     };
     change(&shared, &caller, &id, Some(entry)).await
 }

@@ -39,11 +39,17 @@ pub(super) struct Key {
     made_by: ActorId,
     #[schema(value_type = String, format = DateTime)]
     expires_at: Timestamp,
+    /// The link (`/v1/subjects`) of the sign-in through which it was made: it counts as long as that stands.
+    link: Option<String>,
+    /// Whether it lets anybody in now.
+    counts: bool,
 }
 
-impl From<Credential> for Key {
-    fn from(it: Credential) -> Self {
+impl Key {
+    fn of(it: Credential, counts: bool) -> Self {
         Self {
+            link: it.kept.through.map(|it| it.id),
+            counts,
             id: it.id,
             actor: it.actor,
             roles: it.kept.roles,
@@ -95,10 +101,12 @@ pub(super) async fn list(
         .credentials()
         .list(Kind::ApiKey, owner, after, limit)
         .await?;
-    Ok(Json(Page {
-        items: found.into_iter().map(Key::from).collect(),
-        next,
-    }))
+    let mut items = Vec::new();
+    for key in found {
+        let counts = shared.credentials().counts(&key).await?;
+        items.push(Key::of(key, counts));
+    }
+    Ok(Json(Page { items, next }))
 }
 
 /// Makes a key: people for themselves, admins for services and agents. Its secret is shown once, in this answer.
@@ -120,7 +128,7 @@ pub(super) async fn create(
     }
     let (key, secret) = make(&shared, &caller, wanted).await?;
     let made = Made {
-        key: key.into(),
+        key: Key::of(key, true),
         secret: secret.reveal().to_owned(),
     };
     Ok((StatusCode::CREATED, Json(made)).into_response())
@@ -128,9 +136,8 @@ pub(super) async fn create(
 
 /// Makes a key for somebody who is known by a credential, within what that one may.
 ///
-/// A credential that carries few roles makes none that carries more, whoever it is for. A key or token makes
-/// none that outlives it, or whoever found one could stay in for good; a session is a person who has signed in, and
-/// what it makes lasts as they say.
+/// A credential that carries few roles makes none that carries more, whoever it is for, and none that outlasts its
+/// [bounds](Credential::bounds).
 pub(crate) async fn make(
     shared: &Shared,
     caller: &Caller,
@@ -168,8 +175,9 @@ pub(crate) async fn make(
         label: wanted.label,
         lasts: Duration::from_hours(u64::from(days) * 24),
     };
-    let latest = matches!(own.kind, Kind::ApiKey | Kind::Token).then_some(own.expires_at);
-    let made = shared.credentials().create_until(new, latest, &caller.identity);
+    let made = shared
+        .credentials()
+        .create_within(new, own.bounds(), &caller.identity);
     Ok(made.await??)
 }
 

@@ -13,10 +13,10 @@ use crate::http::extract::{Asked, Body, Id, Paging};
 use crate::http::problem::Problem;
 use crate::http::wire::Page;
 use crate::http::{NotDone, Refused};
-use crate::oidc::{Link, Links};
+use crate::oidc::{Ended, Link, Links};
 use crate::server::{Caller, Shared};
 
-/// A subject that stands for an actor.
+/// A subject that stands for an actor, or did.
 #[derive(Debug, Serialize, ToSchema)]
 #[allow(
     clippy::struct_field_names,
@@ -25,8 +25,9 @@ use crate::server::{Caller, Shared};
 pub(super) struct Subject {
     /// Of the link.
     id: String,
-    #[schema(value_type = String)]
-    actor: ActorId,
+    /// Null if it was unlinked: it is nobody until an admin links it again.
+    #[schema(value_type = Option<String>)]
+    actor: Option<ActorId>,
     issuer: String,
     /// The `sub` of its tokens.
     subject: String,
@@ -34,6 +35,7 @@ pub(super) struct Subject {
     made_at: Timestamp,
     #[schema(value_type = String)]
     made_by: ActorId,
+    ended: Option<Ended>,
 }
 
 impl From<Link> for Subject {
@@ -45,6 +47,7 @@ impl From<Link> for Subject {
             subject: it.kept.subject,
             made_at: it.kept.made_at,
             made_by: it.kept.made_by,
+            ended: it.kept.ended,
         }
     }
 }
@@ -100,7 +103,8 @@ pub(super) async fn link(
     Ok((StatusCode::CREATED, Json(Subject::from(link.await??))).into_response())
 }
 
-/// Lets a subject stand for nobody: admins only. On record. Whoever is known by it gets in no more.
+/// Lets a subject stand for nobody: admins only. On record. Nobody gets in by it any more, nor by a session or key that
+/// was made with it. It stays in the list, as nobody's, until it is linked again.
 #[utoipa::path(delete, path = "/v1/subjects/{id}", params(("id" = String, Path)),
     responses((status = 204), Refused, NotDone), security(("key" = []), ("session" = [])), tag = "subjects")]
 pub(super) async fn unlink(

@@ -55,11 +55,17 @@ pub(crate) async fn answer(session: &Session, args: Oidc) -> Result<Reply, Failu
             let by = session.identity(&by);
             let missing = || Failure::new(format!("there is no link {}", text::shown(&link)));
             let found = links.get(&link).await?.ok_or_else(missing)?;
+            let Some(actor) = &found.actor else {
+                return Err(Failure::new(format!("{} already", sentence(&found))));
+            };
             match links.unlink(&link, &by).await? {
                 Err(refusal) => Ok(Reply::refused(&refusal)),
                 Ok(false) => Err(missing()),
                 Ok(true) => {
-                    let words = format!("{} gets in by it no more.\n", found.actor);
+                    let words = format!(
+                        "{actor} gets in by it no more, nor by a session or key that was made with it. The subject is nobody\n\
+                         until it is linked again.\n"
+                    );
                     Ok(Reply::done(done(&found, "unlinked"), words))
                 }
             }
@@ -84,5 +90,14 @@ fn done(link: &Link, outcome: &str) -> Value {
 
 fn sentence(link: &Link) -> String {
     let (subject, issuer) = (text::shown(&link.kept.subject), text::shown(&link.kept.issuer));
-    format!("{subject} of {issuer} is {}", link.actor)
+    match (&link.actor, &link.kept.ended) {
+        (Some(actor), _) => format!("{subject} of {issuer} is {actor}"),
+        (None, Some(it)) => format!(
+            "{subject} of {issuer} is nobody (it was {} until {}, unlinked by {})",
+            it.actor,
+            text::moment(&it.at.to_string()),
+            it.by
+        ),
+        (None, None) => format!("{subject} of {issuer} is nobody"),
+    }
 }

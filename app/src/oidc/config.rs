@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use countersign::Role;
+use countersign::{ActorId, Role};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
@@ -39,7 +39,10 @@ pub(crate) struct Config {
     pub(crate) roles_last: Duration,
     /// Whether people whom nobody knew are made known when they sign in first.
     #[serde(default)]
-    provision: bool,
+    pub(super) provision: bool,
+    /// Who is known here and never signs in there; everybody else is linked before anybody is made known.
+    #[serde(default)]
+    pub(super) provision_beside: BTreeSet<ActorId>,
     /// What they are called then; `sub` unless said.
     actor_claim: Option<String>,
 }
@@ -88,6 +91,10 @@ impl Config {
             let why = "`roles_claim` says where to look and `roles` what is taken over; one without the other does nothing";
             return Some(("oidc.roles", why.to_owned()));
         }
+        if !self.provision_beside.is_empty() && !self.provision {
+            let why = "without `provision = true` nobody is made known".to_owned();
+            return Some(("oidc.provision_beside", why));
+        }
         if self.actor_claim.is_some() && !self.provision {
             let why = "it names people whom nobody knew, which `provision = true` makes known".to_owned();
             return Some(("oidc.actor_claim", why));
@@ -106,13 +113,18 @@ impl Config {
 
     /// What somebody is called whom nobody knew; nothing if such people stay unknown, or it cannot be told. An address
     /// counts only where the provider has checked that it is theirs.
-    pub(crate) fn name<'a>(&self, claims: &'a Value) -> Option<&'a str> {
+    ///
+    /// Letters, digits and `. _ @ + -` only: a name is shown to whoever decides, and must not look like an address to
+    /// go to or a place of ours such as `slack:…`.
+    pub(crate) fn name(&self, claims: &Value) -> Option<ActorId> {
         if !self.provision {
             return None;
         }
         let claim = self.actor_claim.as_deref().unwrap_or("sub");
         let checked = claim != "email" || claims["email_verified"] == Value::Bool(true);
-        claims.get(claim)?.as_str().filter(|_| checked)
+        let name = claims.get(claim)?.as_str().filter(|_| checked)?;
+        let plain = |it: char| it.is_ascii_alphanumeric() || "._@+-".contains(it);
+        ActorId::new(name).ok().filter(|_| name.chars().all(plain))
     }
 
     /// The roles that claims speak of, as far as they are mapped. Whatever is no text or list of texts names none.
@@ -161,6 +173,7 @@ mod tests {
             ("roles_last = '31d'", "oidc.roles_last"),
             ("roles_last = 'soon'", "no time span"),
             ("actor_claim = 'email'", "oidc.actor_claim"),
+            ("provision_beside = ['alice']", "oidc.provision_beside"),
             ("client_id = 'ops'", "oidc.audience"),
             ("client_secret = 's3cret'", "oidc.client_secret"),
             ("client_id = ''", "oidc.client_id"),

@@ -1,7 +1,10 @@
 //! Whom the provider's subjects stand for.
 //!
 //! A subject means something together with its issuer only, so both are the key. A link is made by an admin, or when a
-//! person whom nobody knew yet signs in for the first time; it is never guessed from a name or an address.
+//! person whom nobody knew yet signs in for the first time; it is never guessed from a name or an address. One that is
+//! taken back stays, and stands for nobody: a subject that was known once is no newcomer.
+
+use std::collections::BTreeSet;
 
 use countersign::core::actor::{ADMIN, Kind as ActorKind};
 use countersign::core::audit::{Draft, Fields};
@@ -10,21 +13,21 @@ use countersign::{ActorId, Code, Digest, Engine, Error, Identity, Refusal, Times
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::how;
-use crate::credential::{Credentials, Kind as CredentialKind};
+use crate::credential::Through;
 
-/// How many sessions one look at the store takes.
-const PAGE: usize = 100;
+/// How many links one look at the store takes.
+const PAGE: usize = 500;
 /// The kind of edge row that a link is.
 const KIND: &str = "subject";
 /// What is hashed for the id of one.
 const DOMAIN: &str = "countersign/subject/1";
 
-/// A subject of an issuer that stands for an actor.
+/// A subject of an issuer that stands for an actor, or did.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Link {
     pub(crate) id: String,
-    pub(crate) actor: ActorId,
+    /// None if it was taken back.
+    pub(crate) actor: Option<ActorId>,
     pub(crate) kept: Kept,
     version: u64,
 }
@@ -38,6 +41,22 @@ pub(crate) struct Kept {
     pub(crate) subject: String,
     pub(crate) made_at: Timestamp,
     pub(crate) made_by: ActorId,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) ended: Option<Ended>,
+}
+
+/// How a link was taken back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = SubjectEnded)]
+pub(crate) struct Ended {
+    /// Whom it stood for.
+    #[schema(value_type = String)]
+    pub(crate) actor: ActorId,
+    #[schema(value_type = String, format = DateTime)]
+    pub(crate) at: Timestamp,
+    #[schema(value_type = String)]
+    pub(crate) by: ActorId,
 }
 
 /// The links of an engine's tenant.
@@ -45,7 +64,7 @@ pub(crate) struct Kept {
 pub(crate) struct Links<'a>(pub(crate) &'a Engine);
 
 impl Links<'_> {
-    /// Whom a subject of an issuer stands for.
+    /// The link of a subject of an issuer, also one that was taken back. None if it was never known.
     pub(crate) async fn of(self, issuer: &str, subject: &str) -> Result<Option<Link>, Error> {
         let found = self.get(&id(issuer, subject)).await?;
         Ok(found.filter(|it| it.kept.issuer == issuer && it.kept.subject == subject))
@@ -72,7 +91,38 @@ impl Links<'_> {
         Ok((rows.into_iter().filter_map(Link::read).collect(), next))
     }
 
-    /// Lets a subject stand for a person: admins only. One that stands for somebody is let go first.
+    /// The people of whom nobody said which subject of an issuer is theirs, but for those who have none. A link that was
+    /// taken back says it too: that subject is no newcomer.
+    pub(super) async fn missing(
+        self,
+        issuer: &str,
+        beside: &BTreeSet<ActorId>,
+    ) -> Result<Vec<ActorId>, Error> {
+        let actors = self.0.actors().await?.into_iter();
+        let people = actors.filter(|it| it.kind == ActorKind::Person && !beside.contains(&it.id));
+        let mut missing: BTreeSet<ActorId> = people.map(|it| it.id).collect();
+        let mut after: Option<String> = None;
+        while !missing.is_empty() {
+            let (links, next) = self.list(after.as_deref(), PAGE).await?;
+            for link in links.iter().filter(|it| it.kept.issuer == issuer) {
+                if let Some(whose) = link
+                    .actor
+                    .as_ref()
+                    .or(link.kept.ended.as_ref().map(|it| &it.actor))
+                {
+                    missing.remove(whose);
+                }
+            }
+            after = next;
+            if after.is_none() {
+                break;
+            }
+        }
+        Ok(missing.into_iter().collect())
+    }
+
+    /// Lets a subject stand for a person, also one that stood for somebody once: admins only. One that does now is let
+    /// go first.
     pub(crate) async fn link(
         self,
         issuer: &str,
@@ -90,7 +140,10 @@ impl Links<'_> {
         if !who.is_person() {
             return Ok(Err(invalid(&format!("`{actor}` is no person that is known"))));
         }
-        let link = self.made(issuer, subject, actor, by.id());
+        let mut link = self.made(issuer, subject, actor, by.id());
+        if let Some(ended) = self.get(&link.id).await?.filter(|it| it.actor.is_none()) {
+            link.version = ended.version + 1;
+        }
         let mut commit = self.commit();
         commit.edges = vec![link.written()];
         commit.records = vec![link.record(true, by)];
@@ -103,7 +156,9 @@ impl Links<'_> {
         }
     }
 
-    /// Lets a subject stand for nobody: admins only. False if it does not.
+    /// Lets a subject stand for nobody: admins only. False if it stands for nobody.
+    ///
+    /// The row stays. Whatever was made through it counts no more, for it does not stand as it stood.
     pub(crate) async fn unlink(self, id: &str, by: &Identity) -> Result<Result<bool, Refusal>, Error> {
         if let Err(refusal) = self.is_admin(by).await? {
             return Ok(Err(refusal));
@@ -111,38 +166,24 @@ impl Links<'_> {
         let Some(link) = self.get(id).await? else {
             return Ok(Ok(false));
         };
+        let mut ended = link.clone();
+        let Some(actor) = ended.actor.take() else {
+            return Ok(Ok(false));
+        };
+        ended.version += 1;
+        ended.kept.ended = Some(Ended {
+            actor,
+            at: self.0.now(),
+            by: by.id().clone(),
+        });
         let mut commit = self.commit();
-        commit.edges = vec![EdgeWrite::Delete {
-            kind: KIND.to_owned(),
-            id: link.id.clone(),
-            version: link.version,
-        }];
+        commit.edges = vec![ended.written()];
         commit.records = vec![link.record(false, by)];
-        // A link is made and deleted, never changed: a conflict means that it is gone.
-        let done = matches!(self.0.store().commit(commit).await?, Committed::Done { .. });
-        self.close(&link, by).await?;
-        Ok(Ok(done))
-    }
-
-    /// Ends the sessions that were opened by a link.
-    async fn close(self, link: &Link, by: &Identity) -> Result<(), Error> {
-        let credentials = Credentials(self.0);
-        let opened_by = how(&link.id, &link.kept.issuer);
-        let mut after: Option<String> = None;
-        loop {
-            let (page, next) = credentials
-                .list(CredentialKind::Session, Some(&link.actor), after.as_deref(), PAGE)
-                .await?;
-            for session in page.iter().filter(|it| it.kept.auth == opened_by) {
-                credentials
-                    .revoke(CredentialKind::Session, &session.id, by)
-                    .await?;
-            }
-            if next.is_none() {
-                return Ok(());
-            }
-            after = next;
-        }
+        // In a conflict somebody else has taken it back.
+        Ok(Ok(matches!(
+            self.0.store().commit(commit).await?,
+            Committed::Done { .. }
+        )))
     }
 
     async fn is_admin(self, by: &Identity) -> Result<Result<(), Refusal>, Error> {
@@ -160,13 +201,14 @@ impl Links<'_> {
     pub(super) fn made(self, issuer: &str, subject: &str, actor: &ActorId, by: &ActorId) -> Link {
         Link {
             id: id(issuer, subject),
-            actor: actor.clone(),
+            actor: Some(actor.clone()),
             kept: Kept {
                 v: 1,
                 issuer: issuer.to_owned(),
                 subject: subject.to_owned(),
                 made_at: self.0.now(),
                 made_by: by.clone(),
+                ended: None,
             },
             version: 0,
         }
@@ -185,18 +227,33 @@ impl Link {
             .filter(|it: &Kept| it.v == 1)?;
         Some(Self {
             id: row.id,
-            actor: row.owner?,
+            actor: row.owner,
             version: row.version,
             kept,
         })
+    }
+
+    /// Whom it stands for, and how they are known by it.
+    pub(super) fn identity(&self) -> Option<Identity> {
+        let how = how(&self.id, &self.kept.issuer);
+        Some(Identity::authenticated(self.actor.clone()?, how))
+    }
+
+    /// The link as it stands, for what is made by it.
+    pub(super) fn through(&self) -> Through {
+        Through {
+            kind: KIND.to_owned(),
+            id: self.id.clone(),
+            version: self.version,
+        }
     }
 
     pub(super) fn written(&self) -> EdgeWrite {
         EdgeWrite::Put(EdgeRow {
             kind: KIND.to_owned(),
             id: self.id.clone(),
-            owner: Some(self.actor.clone()),
-            version: 0,
+            owner: self.actor.clone(),
+            version: self.version,
             at: None,
             state: serde_json::to_string(&self.kept).unwrap_or_default(),
         })
@@ -232,6 +289,7 @@ impl Link {
             "subject": self.kept.subject,
             "made_at": self.kept.made_at,
             "made_by": self.kept.made_by,
+            "ended": self.kept.ended,
         })
     }
 }
@@ -239,6 +297,12 @@ impl Link {
 /// The name of a link. The parts are hashed with their lengths: no two pairs share one.
 fn id(issuer: &str, subject: &str) -> String {
     Digest::of(DOMAIN, &[issuer.as_bytes(), subject.as_bytes()]).to_string()
+}
+
+/// How somebody with a link was known, for the record: the link, which names issuer and subject, not the subject.
+fn how(link: &str, issuer: &str) -> String {
+    let short = link.get(..16).unwrap_or_default();
+    format!("oidc {issuer} subject {short}")
 }
 
 fn invalid(message: &str) -> Refusal {

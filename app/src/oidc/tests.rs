@@ -2,8 +2,10 @@
 
 mod bearer;
 mod issuer;
+mod provision;
 mod roles;
 mod sign_in;
+mod unlink;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -44,6 +46,9 @@ bot = { kind = "agent", owner = "alice" }
 [pools]
 managers = { roles = ["manager"] }
 "#;
+
+/// People are made known, and those of the policy have no subject.
+const PROVISION: &str = "provision = true\nprovision_beside = ['ada', 'alice', 'bob', 'carol']";
 
 /// A clock that is moved by hand. It begins at the hour of the machine, as certificates and tokens do.
 #[derive(Clone)]

@@ -135,7 +135,8 @@ pub(super) enum Meant<'a> {
 #[derive(Debug, Clone)]
 pub(super) struct Proven {
     pub(super) subject: String,
-    /// When it was said; never later than now.
+    /// When it was said, in words of the provider, whose clock may be ahead by as much as is let pass. Tokens are
+    /// ordered by it: of two that come from the future, one is later still.
     pub(super) issued_at: Timestamp,
     pub(super) expires_at: Timestamp,
     pub(super) claims: Value,
@@ -205,7 +206,7 @@ impl<'a> Unproven<'a> {
         }
         Ok(Proven {
             subject: common.sub,
-            issued_at: Timestamp::from_millis(said.min(now.millis())),
+            issued_at: Timestamp::from_millis(said),
             expires_at: Timestamp::from_millis(end.saturating_add(LEEWAY)),
             claims,
         })

@@ -8,7 +8,7 @@ use countersign::core::actor::{Actor, Kind as ActorKind};
 
 use crate::credential::{Credential, Kind, Secret};
 use crate::http::problem::Problem;
-use crate::oidc::{self, Links};
+use crate::oidc;
 use crate::server::{COOKIE, SESSION, Shared};
 
 /// An authenticated actor.
@@ -48,16 +48,7 @@ impl Caller {
 
     /// The same, looked up anew; none if the credential counts no more.
     pub(crate) async fn again(&self, shared: &Shared) -> Result<Option<Self>, Problem> {
-        let (kind, id) = (self.credential.kind, &self.credential.id);
-        let until = if kind == Kind::Token {
-            let link = Links(shared.engine()).get(id).await?;
-            link.filter(|it| it.actor == self.actor.id)
-                .map(|_| self.credential.expires_at)
-        } else {
-            let found = shared.credentials().get(kind, id).await?;
-            found.map(|it| it.expires_at)
-        };
-        if until.is_none_or(|it| shared.engine().now() >= it) {
+        if !shared.credentials().still_counts(&self.credential).await? {
             return Ok(None);
         }
         let actor = shared.engine().actor(&self.identity).await?;

@@ -87,6 +87,9 @@ pub(crate) async fn serve(
     let channels = channels::made(&session, &config, &base, slack.as_ref())?;
     channels::missing(&session, &channels).await?;
     let oidc = oidc::configured(&config, &base)?;
+    if let Some(oidc) = &oidc {
+        oidc.starts(&session.engine).await?;
+    }
     let reports = Reports::new(&config)?;
     let signal = signalled()?;
     let (stop, stopping) = watch::channel(false);

@@ -38,6 +38,10 @@ pub struct ActorEntry {
     /// Roles that it has besides, for a time. No policy lends any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lent: Option<Lent>,
+    /// Whether it is a person who made themselves known at sign-in, under a name that somebody else might be meant by.
+    /// Whoever gives them roles says that they are meant: a policy or an admin who does not is refused.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub introduced: bool,
 }
 
 /// Roles that an identity provider said a person has: believed until a time, and not a moment longer.
@@ -51,7 +55,7 @@ pub struct ActorEntry {
 ///
 /// let noon = Timestamp::from_millis(12 * 3_600_000);
 /// let lent = Lent { roles: ["manager".parse()?].into(), said_at: noon, until: noon.after(Duration::from_secs(3600)) };
-/// let bob = ActorEntry { kind: Kind::Person, roles: [].into(), owner: None, lent: Some(lent) };
+/// let bob = ActorEntry { kind: Kind::Person, roles: [].into(), owner: None, lent: Some(lent), introduced: false };
 /// assert_eq!(bob.roles_at(noon).len(), 1);
 /// assert!(bob.roles_at(noon.after(Duration::from_secs(3600))).is_empty());
 /// # Ok::<(), countersign::core::id::IdError>(())
@@ -67,6 +71,17 @@ pub struct Lent {
     pub until: Timestamp,
 }
 
+impl Lent {
+    /// Nothing; what was said earlier lends nothing either.
+    fn ended(said_at: Timestamp) -> Self {
+        Self {
+            roles: BTreeSet::new(),
+            said_at,
+            until: said_at,
+        }
+    }
+}
+
 impl ActorEntry {
     /// Its roles at a moment: its own, and those lent that are not yet over.
     pub fn roles_at(&self, now: Timestamp) -> BTreeSet<Role> {
@@ -77,11 +92,33 @@ impl ActorEntry {
             .collect()
     }
 
-    /// The same with the roles that are lent to what was there before, if both are persons.
+    /// The same with the roles that are lent to what was there before, if it is a person. Nobody else is lent any, and
+    /// whoever was removed has none left.
     pub(crate) fn lent_as(mut self, before: Option<&Self>) -> Self {
-        let persons = self.kind == Kind::Person && before.is_some_and(|it| it.kind == Kind::Person);
-        self.lent = before.filter(|_| persons).and_then(|it| it.lent.clone());
+        let known = before.filter(|_| self.kind == Kind::Person);
+        self.lent = known.and_then(|it| it.lent.clone());
         self
+    }
+
+    /// The same as an admin makes it of what was there before: whatever was lent ends, and nothing that was said until
+    /// now lends it again.
+    pub(crate) fn set_over(mut self, before: Option<&Self>, now: Timestamp) -> Self {
+        let known = before.and_then(|it| it.lent.as_ref());
+        self.lent = known
+            .filter(|_| self.kind == Kind::Person)
+            .map(|it| Lent::ended(it.said_at.max(now)));
+        self
+    }
+
+    /// What is left of it when it is removed: nobody, so that its id is given to no newcomer.
+    pub(crate) fn removed(&self) -> Self {
+        Self {
+            kind: Kind::Unknown,
+            roles: BTreeSet::new(),
+            owner: None,
+            lent: self.lent.as_ref().map(|it| Lent::ended(it.said_at)),
+            introduced: self.introduced,
+        }
     }
 
     /// Whether it may report results of external execution.
@@ -144,6 +181,9 @@ impl ActorEntry {
             if lent.until < lent.said_at {
                 errors.push(format!("actor `{id}` is lent roles until before they were said"));
             }
+        }
+        if self.introduced && self.kind != Kind::Person {
+            errors.push(format!("actor `{id}` is no person; only persons are introduced"));
         }
         if self.kind != Kind::Agent && self.owner.is_some() {
             errors.push(format!("actor `{id}` is no agent; only agents have an owner"));

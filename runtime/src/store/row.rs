@@ -397,7 +397,7 @@ pub struct Directory {
     pub revision: u64,
     /// The text of the policy in force.
     pub policy: String,
-    /// The actors, as text that only the engine reads.
+    /// The actors, and those who were removed, as text that only the engine reads.
     pub actors: Vec<(ActorId, String)>,
 }
 

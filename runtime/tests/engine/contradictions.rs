@@ -51,6 +51,12 @@ pub(crate) fn place(entries: &[Entry], kind: &str, nth: usize) -> usize {
 }
 
 #[track_caller]
+pub(crate) fn accepted(entries: &[Entry]) {
+    let report = verify(&mut written(entries), &Request::default()).unwrap();
+    assert_eq!((report.verdict, report.findings), (Verdict::Ok, Vec::new()));
+}
+
+#[track_caller]
 pub(crate) fn refused(entries: &[Entry], at: usize, why: &str) {
     let report = verify(&mut written(entries), &Request::default()).unwrap();
     assert_eq!(report.verdict, Verdict::Tampered, "{why}");

@@ -225,6 +225,7 @@ async fn an_admin_ends_it_and_a_policy_leaves_it_alone() {
         roles: ["finance".parse().unwrap()].into(),
         owner: None,
         lent: Some(world.lent(&["manager"])),
+        introduced: false,
     };
     let id = "bob".parse().unwrap();
     let answer = other
@@ -334,4 +335,221 @@ async fn a_history_of_lending_that_cannot_be_is_found() {
     entries[3]["kind"] = "actor.changed".into();
     entries[3]["actor"]["roles"] = json!(["admin"]);
     contradictions::refused(&entries, 3, "an admin lends");
+}
+
+/// Nothing of their own.
+fn person(roles: &[&str], introduced: bool) -> ActorEntry {
+    ActorEntry {
+        kind: countersign::core::actor::Kind::Person,
+        roles: roles.iter().map(|it| it.parse().unwrap()).collect(),
+        owner: None,
+        lent: None,
+        introduced,
+    }
+}
+
+impl World {
+    async fn introduce(&self, id: &str) -> &'static str {
+        let lent = self.lent(&["manager"]);
+        let introduction = Some(Introduction::default());
+        code(&self.engine.lend(&who(id), lent, introduction).await.unwrap())
+    }
+
+    async fn sets(&self, id: &str, entry: Option<ActorEntry>) -> &'static str {
+        let (ada, id) = (who("ada"), id.parse().unwrap());
+        code(&self.engine.set_actor(&ada, &id, entry).await.unwrap())
+    }
+
+    /// Starts with another policy on the same store; or why not.
+    async fn restarted(&self, policy: &str) -> Result<Engine, String> {
+        let started = Engine::builder()
+            .store(countersign::store::Sqlite::open(self.dir.path().join("countersign.db")).unwrap())
+            .registry(Registry::of::<(open_door, blast_door)>().unwrap())
+            .policy(Policy::parse(policy).unwrap())
+            .state(Effects::default())
+            .clock(self.clock.clone())
+            .worker(false)
+            .start()
+            .await;
+        started.map_err(|it| it.to_string())
+    }
+
+    async fn entries(&self) -> Vec<Map<String, Value>> {
+        let store = self.engine.store();
+        let entries = store.entries(self.engine.tenant(), None, 0, 100).await.unwrap();
+        entries
+            .iter()
+            .map(|it| serde_json::from_str(&it.text).unwrap())
+            .collect()
+    }
+}
+
+#[tokio::test]
+async fn whoever_was_somebody_once_leaves_an_id_that_no_newcomer_is_given() {
+    let world = world().await;
+    // By an admin, by a policy that names them no more, and after they were somebody again.
+    assert_eq!(world.sets("dana", Some(person(&[], false))).await, "accepted");
+    assert_eq!(world.sets("dana", None).await, "accepted");
+    let without = POLICY.replace("bob = { kind = \"person\" }\n", "");
+    let engine = world.restarted(&without).await.unwrap();
+    assert!(
+        !engine
+            .actors()
+            .await
+            .unwrap()
+            .iter()
+            .any(|it| it.id.as_str() == "bob")
+    );
+    for id in ["dana", "bob"] {
+        assert_eq!(world.introduce(id).await, "not_allowed", "{id}");
+    }
+    assert_eq!(
+        world.sets("dana", Some(person(&["finance"], false))).await,
+        "accepted"
+    );
+    assert_eq!(world.introduce("dana").await, "not_allowed");
+    assert_eq!(world.sets("dana", None).await, "accepted");
+    assert_eq!(world.sets("carol", Some(person(&[], false))).await, "accepted");
+    assert_eq!(world.introduce("dana").await, "not_allowed");
+    // Also if they came by themselves: they are not introduced a second time.
+    assert_eq!(world.introduce("zoe").await, "accepted");
+    assert_eq!(world.sets("zoe", None).await, "accepted");
+    assert_eq!(world.introduce("zoe").await, "not_allowed");
+    assert_eq!(world.roles("zoe").await, "");
+    let known = world.engine.actors().await.unwrap();
+    let known: Vec<&str> = known.iter().map(|it| it.id.as_str()).collect();
+    assert_eq!(known, ["ada", "alice", "bot", "carol"]);
+    // A history in which it was otherwise.
+    let mut entries = world.entries().await;
+    let at = entries.len();
+    let mut again = entries
+        .iter()
+        .find(|it| it["kind"] == "actor.lent")
+        .unwrap()
+        .clone();
+    again["time"] = entries[at - 1]["time"].clone();
+    entries.push(again);
+    contradictions::refused(&entries, at, "no newcomer is given their id");
+}
+
+#[tokio::test]
+async fn whoever_came_by_themselves_gets_roles_only_where_they_are_meant() {
+    let world = world().await;
+    // Somebody calls himself dana before dana is here.
+    assert_eq!(world.introduce("dana").await, "accepted");
+    let named = |introduced: &str| {
+        let dana = format!("dana = {{ kind = \"person\", roles = [\"admin\"]{introduced} }}\nalice = {{");
+        POLICY.replace("alice = {", &dana)
+    };
+    let why = world.restarted(&named("")).await.err().unwrap();
+    assert!(
+        why.contains("actor `dana`") && why.contains("introduced = true"),
+        "{why}"
+    );
+    assert_eq!(
+        world.sets("dana", Some(person(&["admin"], false))).await,
+        "invalid_input"
+    );
+    assert_eq!(world.roles("dana").await, "manager");
+    // Nor after he is gone, for what hangs on the name is his.
+    assert_eq!(world.sets("dana", None).await, "accepted");
+    assert!(world.restarted(&named("")).await.is_err());
+    assert_eq!(
+        world.sets("dana", Some(person(&["admin"], false))).await,
+        "invalid_input"
+    );
+    // Where they are meant, it is said.
+    assert_eq!(
+        world.sets("dana", Some(person(&["auditor"], true))).await,
+        "accepted"
+    );
+    assert_eq!(world.roles("dana").await, "auditor");
+    assert!(world.restarted(&named(", introduced = true")).await.is_ok());
+    assert_eq!(world.roles("dana").await, "admin");
+    // And of nobody else.
+    for id in ["bob", "erin"] {
+        assert_eq!(
+            world.sets(id, Some(person(&[], true))).await,
+            "invalid_input",
+            "{id}"
+        );
+    }
+    let mut program = person(&[], true);
+    program.kind = countersign::core::actor::Kind::Service;
+    assert_eq!(world.sets("dana", Some(program)).await, "invalid_input");
+}
+
+#[tokio::test]
+async fn what_an_admin_ends_is_lent_again_only_by_what_is_said_later() {
+    let world = world().await;
+    let first = world.lent(&["manager"]);
+    world.clock.advance(Duration::from_secs(5));
+    let second = world.lent(&["manager"]);
+    let bob = who("bob");
+    let lend = async |lent: &Lent| code(&world.engine.lend(&bob, lent.clone(), None).await.unwrap());
+    assert_eq!(lend(&first).await, "accepted");
+    world.clock.advance(Duration::from_secs(5));
+    let entry = || Some(person(&["finance"], false));
+    assert_eq!(world.sets("bob", entry()).await, "accepted");
+    // Neither by what was known nor by what was said meanwhile, and shown to nobody yet.
+    for earlier in [&first, &second] {
+        assert_eq!(lend(earlier).await, "repeated");
+        assert_eq!(world.roles("bob").await, "finance");
+    }
+    assert_eq!(world.sets("bob", entry()).await, "repeated");
+    // Nor if he is removed and made anew.
+    assert_eq!(world.sets("bob", None).await, "accepted");
+    world.clock.advance(Duration::from_secs(5));
+    let third = world.lent(&["manager"]);
+    world.clock.advance(Duration::from_secs(5));
+    assert_eq!(world.sets("bob", entry()).await, "accepted");
+    for earlier in [&first, &second, &third] {
+        assert_eq!(lend(earlier).await, "repeated");
+        assert_eq!(world.roles("bob").await, "finance");
+    }
+    world.clock.advance(Duration::from_millis(1));
+    assert_eq!(world.lend("bob", &["manager"]).await, "accepted");
+    assert_eq!(world.roles("bob").await, "finance manager");
+    // A history that forgets it.
+    let honest = world.entries().await;
+    contradictions::accepted(&honest);
+    let at = honest
+        .iter()
+        .position(|it| it["kind"] == "actor.changed")
+        .unwrap();
+    for (said_at, why) in [
+        (None, "forgotten what was said"),
+        (Some("2001-01-01T00:00:00.000Z"), "forgotten what was said"),
+    ] {
+        let mut entries = honest.clone();
+        let after = entries[at]["after"].as_object_mut().unwrap();
+        match said_at {
+            None => {
+                after.remove("lent");
+            }
+            Some(time) => {
+                after["lent"]["said_at"] = json!(time);
+                after["lent"]["until"] = json!(time);
+            }
+        }
+        contradictions::refused(&entries, at, why);
+    }
+    let mut entries = honest.clone();
+    entries[at]["after"]["introduced"] = json!(true);
+    contradictions::refused(&entries, at, "no admin changes that");
+}
+
+#[tokio::test]
+async fn what_is_to_last_shorter_ends_sooner() {
+    let world = world().await;
+    assert_eq!(world.lend("bob", &["manager"]).await, "accepted");
+    world.clock.advance(Duration::from_secs(1));
+    // `roles_last` is ten minutes from now on.
+    let mut shorter = world.lent(&["manager"]);
+    shorter.until = shorter.said_at.after(Duration::from_mins(10));
+    let bob = who("bob");
+    let answer = world.engine.lend(&bob, shorter, None).await.unwrap();
+    assert_eq!(code(&answer), "accepted");
+    world.clock.advance(Duration::from_mins(10));
+    assert_eq!(world.roles("bob").await, "");
 }

@@ -63,6 +63,7 @@ fn actor(kind: Kind, roles: &[&str], owner: Option<&str>) -> Option<ActorEntry> 
         roles: roles.iter().map(|it| it.parse().unwrap()).collect(),
         owner: owner.map(|it| it.parse().unwrap()),
         lent: None,
+        introduced: false,
     })
 }
 

@@ -7,7 +7,7 @@ use axum::http::{Request, header};
 use countersign::{CallId, Phase};
 use serde_json::{Value, json};
 
-use super::{Identity, Links, StatusCode, World};
+use super::{Identity, Links, PROVISION, StatusCode, World};
 
 const MAPPED: &str =
     "roles_claim = 'groups'\nroles = { 'ops-managers' = 'manager', admins = 'admin' }\nroles_last = '1h'\n";
@@ -139,6 +139,15 @@ async fn what_the_provider_takes_away_is_gone_with_the_next_token() {
     // What was signed before does not bring it back.
     world.who(&early).await.unwrap();
     assert_eq!(world.roles("bob").await, "manager");
+    // Also if the provider's clock is ahead, and both come from the future here.
+    let ahead = |seconds: i64, groups: &[&str]| {
+        world.token("u-1", &json!({"groups": groups, "iat": world.now() + seconds}))
+    };
+    let (early, late) = (ahead(30, &["ops-managers", "admins"]), ahead(50, &[]));
+    world.who(&late).await.unwrap();
+    world.advance(Duration::from_secs(10));
+    world.who(&early).await.unwrap();
+    assert_eq!(world.roles("bob").await, "");
     // Carol's own role is not the provider's to take.
     world.link("u-2", "carol").await;
     world
@@ -149,8 +158,19 @@ async fn what_the_provider_takes_away_is_gone_with_the_next_token() {
 }
 
 #[tokio::test]
+async fn a_clock_that_is_ahead_makes_no_role_last_longer() {
+    let world = World::with(MAPPED).await;
+    world.link("u-1", "bob").await;
+    let ahead = json!({"groups": ["ops-managers"], "iat": world.now() + 60});
+    world.who(&world.token("u-1", &ahead)).await.unwrap();
+    assert_eq!(world.roles("bob").await, "manager");
+    world.advance(Duration::from_hours(1));
+    assert_eq!(world.roles("bob").await, "");
+}
+
+#[tokio::test]
 async fn who_was_not_known_is_made_known_and_takes_nobody_over() {
-    let more = format!("{MAPPED}provision = true\nactor_claim = 'email'");
+    let more = format!("{MAPPED}{PROVISION}\nactor_claim = 'email'");
     let world = World::with(&more).await;
     let says = |subject: &str, email: &str, verified: Value| {
         world.token(
@@ -167,6 +187,9 @@ async fn who_was_not_known_is_made_known_and_takes_nobody_over() {
         ("u-1", "zoe@ops.example", json!("true")),
         ("u-1", "zoe@ops.example", json!(null)),
         ("u-1", "zoe with a space", json!(true)),
+        ("u-1", "https://evil.example/approve", json!(true)),
+        ("u-1", "slack:U0123", json!(true)),
+        ("u-1", "auth0|zoe", json!(true)),
         ("u-1", "", json!(true)),
     ] {
         assert_eq!(world.who(&says(subject, email, verified)).await, None, "{email}");

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::{Answer, Identity, Links, StatusCode, World};
 
 const WAY: &str = "__Host-countersign-way";
-const SESSION: &str = "__Host-countersign";
+pub(super) const SESSION: &str = "__Host-countersign";
 
 /// A browser that has been sent to the provider.
 struct Sent {
@@ -80,7 +80,7 @@ impl World {
     }
 
     /// The whole way of a subject that the provider vouches for: the cookie of a session, if there is one.
-    async fn signs_in(&self, changed: &Value) -> Option<String> {
+    pub(super) async fn signs_in(&self, changed: &Value) -> Option<String> {
         let sent = self.begun().await;
         self.gives(&sent, changed);
         let answer = self

@@ -337,6 +337,7 @@ async fn who_is_nobody_any_more_decides_nothing_by_an_old_link() {
         roles: BTreeSet::new(),
         owner: Some("alice".parse().unwrap()),
         lent: None,
+        introduced: false,
     };
     let code = "not_allowed";
     for (again, becomes) in [None, Some(robot)].into_iter().enumerate() {

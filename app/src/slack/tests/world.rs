@@ -186,6 +186,7 @@ impl World {
             roles: roles.iter().map(|it| it.parse().unwrap()).collect(),
             owner: None,
             lent: None,
+            introduced: false,
         };
         self.becomes(of, Some(entry)).await;
     }

@@ -22,8 +22,21 @@ impl People {
         }
         let who = named(entry.who.as_ref(), "who")?;
         let (before, after) = (actor(entry.before.as_ref())?, actor(entry.after.as_ref())?);
-        if after.is_some_and(|it| it.lent.is_some()) {
+        let lent = after.and_then(|it| it.lent.as_ref());
+        if lent.is_some_and(|it| !it.roles.is_empty()) {
             return Err(format!("an admin lends `{who}` nothing"));
+        }
+        let known = before.and_then(|it| it.lent.as_ref());
+        let person = after.is_some_and(|it| it.kind == Kind::Person);
+        if known.is_some_and(|it| person && lent.is_none_or(|new| new.said_at < it.said_at)) {
+            return Err(format!("it is forgotten what was said of `{who}` before"));
+        }
+        if let (Some(before), Some(after)) = (before, after)
+            && before.introduced != after.introduced
+        {
+            return Err(format!(
+                "`{who}` made themselves known, or did not; no admin changes that"
+            ));
         }
         self.becomes(who, before, after)
     }
@@ -41,8 +54,13 @@ impl People {
         let Some(lent) = &after.lent else {
             return Err(format!("nothing is lent to `{who}`"));
         };
-        let own = |it: &ActorEntry| (it.kind, it.roles.clone(), it.owner.clone());
-        if before.map_or_else(|| (Kind::Person, [].into(), None), own) != own(after) {
+        if before.is_none() && self.0.contains_key(who) {
+            return Err(format!(
+                "`{who}` was somebody before, and no newcomer is given their id"
+            ));
+        }
+        let own = |it: &ActorEntry| (it.kind, it.roles.clone(), it.owner.clone(), it.introduced);
+        if before.map_or_else(|| (Kind::Person, [].into(), None, true), own) != own(after) {
             return Err(format!("more of `{who}` is changed than what is lent"));
         }
         let known = before.and_then(|it| it.lent.as_ref());
