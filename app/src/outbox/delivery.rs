@@ -152,7 +152,9 @@ impl Delivery {
     }
 
     /// It has arrived.
-    pub(super) fn sent(self, now: Timestamp) -> Vec<EdgeWrite> {
+    pub(super) fn sent(mut self, now: Timestamp) -> Vec<EdgeWrite> {
+        // What went wrong before does not matter any more, and would read as if it did.
+        self.kept.why = None;
         self.moved(DUE, SENT, now.after(REMEMBERED), None)
     }
 
