@@ -11,11 +11,13 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use countersign::core::actor::{ADMIN, Actor, Kind as ActorKind};
-use countersign::core::audit::{Draft, Fields};
+use countersign::core::audit::Draft;
 use countersign::store::{Commit, Committed, EdgeFilter, EdgeRow, EdgeWrite};
 use countersign::{ActorId, Code, Digest, Engine, Error, Identity, Refusal, Role, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+
+use crate::edges;
 
 /// The domain of the hash of a secret.
 const DOMAIN: &str = "countersign/credential/1";
@@ -344,11 +346,7 @@ impl Credentials<'_> {
             owner: owner.cloned(),
             due: None,
         };
-        let store = self.0.store();
-        let mut rows = store.edges(self.0.tenant(), &filter, after, limit + 1).await?;
-        let more = rows.len() > limit;
-        rows.truncate(limit);
-        let next = rows.last().filter(|_| more).map(|it| it.id.clone());
+        let (rows, next) = edges::page(self.0, &filter, after, limit).await?;
         let found = rows.into_iter().filter_map(|it| Credential::read(kind, it));
         Ok((found.collect(), next))
     }
@@ -430,16 +428,7 @@ impl Credential {
     }
 
     fn record(&self, begins: bool, by: &Identity) -> Draft {
-        let mut fields = Fields::default();
-        let auth: String = by.auth().chars().take(256).collect();
-        fields.insert("kind", self.kind.recorded(begins).into());
-        fields.insert("actor", json!({"id": by.id(), "auth": auth}));
-        fields.insert("credential", self.json());
-        Draft {
-            call: None,
-            fields,
-            blobs: Vec::new(),
-        }
+        edges::record(self.kind.recorded(begins), by, "credential", self.json())
     }
 
     /// What may be told of it: everything but its secret.

@@ -41,6 +41,8 @@ mod credential;
 mod decide;
 mod desk;
 #[cfg(feature = "http")]
+mod edges;
+#[cfg(feature = "http")]
 mod email;
 mod explain;
 mod failure;

@@ -7,13 +7,14 @@
 use std::collections::BTreeSet;
 
 use countersign::core::actor::{ADMIN, Kind as ActorKind};
-use countersign::core::audit::{Draft, Fields};
+use countersign::core::audit::Draft;
 use countersign::store::{Commit, Committed, EdgeFilter, EdgeRow, EdgeWrite};
 use countersign::{ActorId, Code, Digest, Engine, Error, Identity, Refusal, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::credential::Through;
+use crate::edges;
 
 /// How many links one look at the store takes.
 const PAGE: usize = 500;
@@ -82,12 +83,7 @@ impl Links<'_> {
         after: Option<&str>,
         limit: usize,
     ) -> Result<(Vec<Link>, Option<String>), Error> {
-        let filter = EdgeFilter::of(KIND);
-        let store = self.0.store();
-        let mut rows = store.edges(self.0.tenant(), &filter, after, limit + 1).await?;
-        let more = rows.len() > limit;
-        rows.truncate(limit);
-        let next = rows.last().filter(|_| more).map(|it| it.id.clone());
+        let (rows, next) = edges::page(self.0, &EdgeFilter::of(KIND), after, limit).await?;
         Ok((rows.into_iter().filter_map(Link::read).collect(), next))
     }
 
@@ -266,18 +262,9 @@ impl Link {
         } else {
             "credential.revoked"
         };
-        let auth: String = by.auth().chars().take(256).collect();
-        let mut fields = Fields::default();
-        fields.insert("kind", kind.into());
-        fields.insert("actor", json!({"id": by.id(), "auth": auth}));
         let credential =
             json!({"id": self.id, "kind": KIND, "actor": self.actor, "issuer": self.kept.issuer});
-        fields.insert("credential", credential);
-        Draft {
-            call: None,
-            fields,
-            blobs: Vec::new(),
-        }
+        edges::record(kind, by, "credential", credential)
     }
 
     /// All that is known of it.

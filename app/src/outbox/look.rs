@@ -3,13 +3,14 @@
 //! It needs no channels: any process over the store can be asked, and one that has them carries what is due.
 
 use countersign::core::actor::{ADMIN, AUDITOR, Actor, OPERATOR};
-use countersign::core::audit::{Draft, Fields};
+use countersign::core::audit::Draft;
 use countersign::store::{Commit, Committed, EdgeFilter};
 use countersign::{Engine, Error, Identity};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{DEAD, DUE, Delivery, SENT};
+use crate::edges;
 
 /// How many are counted, at most.
 pub(crate) const COUNTED: usize = 1000;
@@ -84,13 +85,7 @@ pub(crate) async fn list(
     limit: usize,
 ) -> Result<(Vec<Delivery>, Option<String>), Error> {
     let filter = EdgeFilter::of(state.kind());
-    let mut rows = engine
-        .store()
-        .edges(engine.tenant(), &filter, after, limit + 1)
-        .await?;
-    let more = rows.len() > limit;
-    rows.truncate(limit);
-    let next = rows.last().filter(|_| more).map(|it| it.id.clone());
+    let (rows, next) = edges::page(engine, &filter, after, limit).await?;
     Ok((rows.into_iter().filter_map(Delivery::read).collect(), next))
 }
 
@@ -138,17 +133,8 @@ pub(crate) async fn again(engine: &Engine, id: &str, by: &Identity) -> Result<Ag
 
 /// Where it goes is not on record: that may be a person's address.
 fn record(due: &Delivery, by: &Identity) -> Draft {
-    let mut fields = Fields::default();
-    let auth: String = by.auth().chars().take(256).collect();
-    fields.insert("kind", "notice.sent_again".into());
-    fields.insert("actor", json!({"id": by.id(), "auth": auth}));
     let notice = json!({"id": due.id, "kind": due.kept.notice, "requirement": due.kept.requirement});
-    fields.insert("notice", notice);
-    Draft {
-        call: None,
-        fields,
-        blobs: Vec::new(),
-    }
+    edges::record("notice.sent_again", by, "notice", notice)
 }
 
 impl Delivery {

@@ -13,6 +13,8 @@ use countersign::{ActorId, Answer, Code, Engine, Error, Identity, Refusal, Times
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use crate::edges;
+
 /// The kind of edge rows that links are.
 const LINK: &str = "slack.user";
 /// How often a commit that lost against another is tried again.
@@ -142,11 +144,7 @@ impl Links<'_> {
             owner: actor.cloned(),
             ..EdgeFilter::of(LINK)
         };
-        let store = self.0.store();
-        let mut rows = store.edges(self.0.tenant(), &filter, after, limit + 1).await?;
-        let more = rows.len() > limit;
-        rows.truncate(limit);
-        let next = rows.last().filter(|_| more).map(|it| it.id.clone());
+        let (rows, next) = edges::page(self.0, &filter, after, limit).await?;
         Ok((rows.iter().filter_map(Link::read).collect(), next))
     }
 
