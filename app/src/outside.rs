@@ -116,6 +116,24 @@ pub(crate) fn retry_after(answer: &Response) -> Option<Duration> {
     seconds.trim().parse().ok().map(Duration::from_secs)
 }
 
+/// The body of an answer; none if it has more bytes than that.
+pub(crate) async fn body(mut answer: Response, most: usize) -> Result<Option<Vec<u8>>, reqwest::Error> {
+    let mut body = Vec::new();
+    while let Some(part) = answer.chunk().await? {
+        if body.len() + part.len() > most {
+            return Ok(None);
+        }
+        body.extend_from_slice(&part);
+    }
+    Ok(Some(body))
+}
+
+/// Whether a host in an address is this machine, by its text.
+pub(crate) fn is_here(host: &str) -> bool {
+    let address = host.trim_matches(['[', ']']).parse::<IpAddr>();
+    host == "localhost" || address.is_ok_and(|it| it.is_loopback())
+}
+
 impl Reach {
     fn admits(self, address: IpAddr) -> Result<(), String> {
         if self == Self::Anywhere || is_public(address) {

@@ -1,11 +1,10 @@
 //! How the provider is asked: over TLS, in bounded time, with a bounded answer, and nowhere but where it was said.
 
-use std::net::IpAddr;
 use std::time::Duration;
 
 use reqwest::{Method, RequestBuilder, Url};
 
-use crate::outside::{Outside, Reach, reason};
+use crate::outside::{self, Outside, Reach, is_here, reason};
 
 /// How long one answer may take, from connecting to its last byte.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -38,14 +37,6 @@ pub(super) fn endpoint(text: &str) -> Result<Url, String> {
         return Err(format!("`{text}` has more in it than a host and a path"));
     }
     Ok(url)
-}
-
-fn is_here(host: &str) -> bool {
-    let address = host
-        .trim_start_matches('[')
-        .trim_end_matches(']')
-        .parse::<IpAddr>();
-    host == "localhost" || address.is_ok_and(|it| it.is_loopback())
 }
 
 /// Asks the places of a provider. Whoever configures it may keep one in their own network.
@@ -88,13 +79,9 @@ impl Fetch {
 /// Sends a request: the status and the body of what is answered.
 async fn answer(request: RequestBuilder) -> Result<(u16, Vec<u8>), String> {
     let failed = |error: reqwest::Error| reason(&error);
-    let mut answer = request.timeout(PATIENCE).send().await.map_err(failed)?;
-    let mut body = Vec::new();
-    while let Some(part) = answer.chunk().await.map_err(failed)? {
-        if body.len() + part.len() > MOST {
-            return Err(format!("its answer has more than {MOST} bytes"));
-        }
-        body.extend_from_slice(&part);
-    }
-    Ok((answer.status().as_u16(), body))
+    let answer = request.timeout(PATIENCE).send().await.map_err(failed)?;
+    let status = answer.status().as_u16();
+    let body = outside::body(answer, MOST).await.map_err(failed)?;
+    let body = body.ok_or_else(|| format!("its answer has more than {MOST} bytes"))?;
+    Ok((status, body))
 }

@@ -3,13 +3,12 @@
 //! What became of a request that got no answer is unknown, and said to be: only whoever sends a message again must
 //! know that.
 
-use std::net::IpAddr;
 use std::time::Duration;
 
 use reqwest::{Method, StatusCode, Url, header};
 use serde_json::{Value, json};
 
-use crate::outside::{Outside, Reach, reason, retry_after};
+use crate::outside::{self, Outside, Reach, is_here, reason, retry_after};
 
 /// The most bytes of an answer: a page of messages.
 const MOST: usize = 4 * 1024 * 1024;
@@ -116,7 +115,7 @@ impl Client {
             .bearer_auth(&self.token)
             .header(header::CONTENT_TYPE, kind)
             .body(body);
-        let mut answer = match request.send().await {
+        let answer = match request.send().await {
             Ok(answer) => answer,
             // It was never heard.
             Err(error) if error.is_connect() => {
@@ -143,13 +142,8 @@ impl Client {
                 Trouble::Refused(why)
             });
         }
-        let mut bytes = Vec::new();
-        while let Some(chunk) = answer.chunk().await.map_err(lost)? {
-            bytes.extend_from_slice(&chunk);
-            if bytes.len() > MOST {
-                return Err(Trouble::Unknown(format!("{method}: the answer is too long")));
-            }
-        }
+        let bytes = outside::body(answer, MOST).await.map_err(lost)?;
+        let bytes = bytes.ok_or_else(|| Trouble::Unknown(format!("{method}: the answer is too long")))?;
         let said: Value = serde_json::from_slice(&bytes)
             .map_err(|_| Trouble::Unknown(format!("{method}: the answer is no JSON")))?;
         judged(method, said)
@@ -176,11 +170,6 @@ fn judged(method: &str, said: Value) -> Result<Value, Trouble> {
         tracing::warn!(method, error, details = %said["response_metadata"], "Slack refuses");
         Trouble::Refused(error)
     })
-}
-
-fn is_here(host: &str) -> bool {
-    let address = host.trim_matches(['[', ']']).parse::<IpAddr>();
-    host == "localhost" || address.is_ok_and(|it| it.is_loopback())
 }
 
 #[cfg(test)]
