@@ -218,6 +218,20 @@ impl Delivery {
     }
 }
 
+#[cfg(test)]
+impl Delivery {
+    /// Is among what was given up, for an hour.
+    pub(crate) async fn lie_dead(&self, engine: &countersign::Engine) {
+        let mut dead = self.clone();
+        dead.at = engine.now().after(Duration::from_hours(1));
+        let commit = countersign::store::Commit {
+            edges: vec![dead.put(DEAD)],
+            ..countersign::store::Commit::new(engine.tenant().clone(), engine.now())
+        };
+        engine.store().commit(commit).await.unwrap();
+    }
+}
+
 fn shortened(why: &str) -> String {
     let end = (0..=WHY.min(why.len()))
         .rev()

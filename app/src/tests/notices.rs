@@ -1,11 +1,9 @@
 //! The outbox from the command line.
 
 use countersign::NoticeKind;
-use countersign::Timestamp;
-use countersign::store::{Commit, EdgeRow, EdgeWrite};
 
 use super::*;
-use crate::outbox::{DEAD, Delivery};
+use crate::outbox::Delivery;
 use crate::reply::REFUSED;
 
 #[tokio::test]
@@ -20,19 +18,7 @@ async fn an_operator_sends_again_what_was_given_up_and_that_is_on_record() {
     let to = "webhook:erp".to_owned();
     let mut delivery = Delivery::new(engine.tenant(), NoticeKind::Asked, asked, to, 1, engine.now());
     delivery.kept.why = Some("410".to_owned());
-    let row = EdgeRow {
-        kind: DEAD.to_owned(),
-        id: delivery.id.clone(),
-        owner: None,
-        version: 0,
-        at: Some(Timestamp::from_millis(engine.now().millis() + 3_600_000)),
-        state: serde_json::to_string(&delivery.kept).unwrap(),
-    };
-    let commit = Commit {
-        edges: vec![EdgeWrite::Put(row)],
-        ..Commit::new(engine.tenant().clone(), engine.now())
-    };
-    engine.store().commit(commit).await.unwrap();
+    delivery.lie_dead(engine).await;
     let listed = said(&session, "outbox list --state dead").await;
     assert_eq!(listed.json["items"][0]["id"], delivery.id.as_str());
     let size = async || engine.store().head(engine.tenant()).await.unwrap().size();

@@ -1,11 +1,10 @@
 //! The outbox: who sees it, and who sends again.
 
 use axum::http::StatusCode;
-use countersign::store::{Commit, EdgeRow, EdgeWrite};
-use countersign::{NoticeKind, Timestamp};
+use countersign::NoticeKind;
 
 use super::world::{EVIL, World};
-use crate::outbox::{DEAD, Delivery};
+use crate::outbox::Delivery;
 
 /// A notice to nobody here, given up.
 async fn dead(world: &World) -> String {
@@ -15,19 +14,7 @@ async fn dead(world: &World) -> String {
     let mut delivery = Delivery::new(engine.tenant(), NoticeKind::Asked, asked, to, 1, engine.now());
     delivery.kept.tries = 3;
     delivery.kept.why = Some(format!("550 {EVIL}"));
-    let row = EdgeRow {
-        kind: DEAD.to_owned(),
-        id: delivery.id.clone(),
-        owner: None,
-        version: 0,
-        at: Some(Timestamp::from_millis(engine.now().millis() + 3_600_000)),
-        state: serde_json::to_string(&delivery.kept).unwrap(),
-    };
-    let commit = Commit {
-        edges: vec![EdgeWrite::Put(row)],
-        ..Commit::new(engine.tenant().clone(), engine.now())
-    };
-    engine.store().commit(commit).await.unwrap();
+    delivery.lie_dead(engine).await;
     delivery.id
 }
 

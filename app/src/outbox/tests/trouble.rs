@@ -1,11 +1,38 @@
 //! What does not arrive: it is tried again, given up, sent again, and is in nobody's way.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use countersign::NoticeKind;
 use countersign::prelude::*;
+use countersign::store::Commit;
 
 use super::{Again, DEAD, DUE, Delivery, Fault, POLICY, SENT, State, World, at, look};
+
+impl World {
+    /// Four thousand notices to one place, and these to another, beside what one call asks.
+    async fn crowd(&self, boss: Range<u64>) {
+        let call = self.open("north").await;
+        let asked = self
+            .engine
+            .desk()
+            .call(call)
+            .await
+            .unwrap()
+            .requirements()
+            .remove(0);
+        let (tenant, now) = (self.engine.tenant(), self.engine.now());
+        let to = |place: &str, seq| {
+            Delivery::new(tenant, NoticeKind::Asked, asked.id, place.to_owned(), seq, now).put(DUE)
+        };
+        let ops = (1000..5000).map(|seq| to("test:ops", seq));
+        let commit = Commit {
+            edges: ops.chain(boss.map(|seq| to("test:boss", seq))).collect(),
+            ..Commit::new(tenant.clone(), now)
+        };
+        self.engine.store().commit(commit).await.unwrap();
+    }
+}
 
 #[tokio::test]
 async fn what_can_never_arrive_is_given_up_at_once_and_may_be_sent_again() {
@@ -128,25 +155,7 @@ async fn what_kills_whoever_carries_it_is_given_up() {
 async fn a_place_that_has_much_keeps_no_other_from_being_found() {
     let world = World::new().await;
     world.look().await;
-    let call = world.open("north").await;
-    let asked = world
-        .engine
-        .desk()
-        .call(call)
-        .await
-        .unwrap()
-        .requirements()
-        .remove(0);
-    let (tenant, now) = (world.engine.tenant().clone(), world.engine.now());
-    let new =
-        |to: &str, seq| Delivery::new(&tenant, NoticeKind::Asked, asked.id, to.to_owned(), seq, now).put(DUE);
-    let mut edges: Vec<_> = (1000..5000).map(|seq| new("test:ops", seq)).collect();
-    edges.extend((5000..5020).map(|seq| new("test:boss", seq)));
-    let commit = countersign::store::Commit {
-        edges,
-        ..countersign::store::Commit::new(tenant.clone(), now)
-    };
-    world.engine.store().commit(commit).await.unwrap();
+    world.crowd(5000..5020).await;
     world.look().await;
     let arrived = world.arrived();
     let to = |place: &str| arrived.iter().filter(|it| it.1 == place).count();
@@ -159,25 +168,7 @@ async fn a_place_that_is_down_does_not_crowd_out_the_others() {
     let world = World::new().await;
     world.look().await;
     world.wire.closed.lock().unwrap().push("test:ops".to_owned());
-    let call = world.open("north").await;
-    let asked = world
-        .engine
-        .desk()
-        .call(call)
-        .await
-        .unwrap()
-        .requirements()
-        .remove(0);
-    let (tenant, now) = (world.engine.tenant().clone(), world.engine.now());
-    let new =
-        |to: &str, seq| Delivery::new(&tenant, NoticeKind::Asked, asked.id, to.to_owned(), seq, now).put(DUE);
-    let mut edges: Vec<_> = (1000..5000).map(|seq| new("test:ops", seq)).collect();
-    edges.push(new("test:boss", 5000));
-    let commit = countersign::store::Commit {
-        edges,
-        ..countersign::store::Commit::new(tenant.clone(), now)
-    };
-    world.engine.store().commit(commit).await.unwrap();
+    world.crowd(5000..5001).await;
     let mut looks = 0;
     while world.arrived().is_empty() {
         world.look().await;
