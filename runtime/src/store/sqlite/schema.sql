@@ -104,11 +104,12 @@ CREATE TABLE descriptor (
     text   TEXT NOT NULL
 ) STRICT;
 
+-- Every commit looks at the revision. In a WITHOUT ROWID tree SQLite would read all of a long policy for that.
 CREATE TABLE directory (
     tenant   TEXT NOT NULL PRIMARY KEY,
     revision INTEGER NOT NULL,
     policy   TEXT NOT NULL
-) STRICT, WITHOUT ROWID;
+) STRICT;
 CREATE TABLE directory_actor (
     tenant TEXT NOT NULL,
     id     TEXT NOT NULL,
