@@ -21,10 +21,8 @@ use crate::trace;
 
 /// How often a commit may lose against others before something must be wrong.
 const MOST_TRIES: usize = 10_000;
-/// How many calls are kept in [`Recent`].
-const MOST_RECENT: usize = 256;
-/// The longest text of a call that is kept there, in bytes.
-const MOST_RECENT_BYTES: usize = 16 * 1024;
+/// The most text of calls that is kept in [`Recent`], in bytes; what is made of it takes some times as much memory.
+const MOST_RECENT: usize = 2 * 1024 * 1024;
 /// How many records are read at once.
 const PAGE: usize = 1000;
 
@@ -35,40 +33,57 @@ pub(crate) struct Loaded {
     pub(crate) row: Arc<CallRow>,
 }
 
-/// Calls that this process has just written, so that it need not read them again at once.
+/// Calls that this process has written and that wait for somebody, so that it need not read them again.
 ///
 /// They may be old by the time they are used: every commit says which text it replaces, and is refused
 /// if another is stored. What comes to no commit must not be believed of a call from here.
 #[derive(Default)]
-pub(crate) struct Recent(Mutex<HashMap<CallId, Loaded>>);
+pub(crate) struct Recent(Mutex<Kept>);
+
+#[derive(Default)]
+struct Kept {
+    calls: HashMap<CallId, Loaded>,
+    /// How many bytes their texts have.
+    size: usize,
+}
 
 impl Recent {
     /// Takes a call out, for one attempt.
     pub(crate) fn take(&self, id: CallId) -> Option<Loaded> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&id)
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let loaded = kept.calls.remove(&id)?;
+        kept.size -= loaded.row.state.len();
+        Some(loaded)
     }
 
-    /// Keeps a call that this process may have to do with at once. Who approves or reports comes later,
-    /// and what executes is in the hands of its worker.
+    /// Keeps a call that this process may have to do with next. What executes is in the hands of its worker, and
+    /// whoever reports comes late.
     pub(crate) fn put(&self, loaded: &Loaded) {
         let soon = match loaded.call.phase() {
-            Phase::Input { .. } | Phase::Gating { .. } | Phase::Confirm { .. } | Phase::Cleared { .. } => {
-                true
-            }
-            Phase::Approve { .. }
-            | Phase::Executing { .. }
+            Phase::Input { .. }
+            | Phase::Gating { .. }
+            | Phase::Confirm { .. }
+            | Phase::Approve { .. }
+            | Phase::Cleared { .. } => true,
+            Phase::Executing { .. }
             | Phase::External { .. }
             | Phase::InDoubt { .. }
             | Phase::Closed { .. } => false,
         };
-        if !soon || loaded.row.state.len() > MOST_RECENT_BYTES {
+        if !soon {
             return;
         }
-        let mut calls = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if calls.len() >= MOST_RECENT {
-            calls.clear();
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.size += loaded.row.state.len();
+        if kept.size > MOST_RECENT {
+            *kept = Kept {
+                size: loaded.row.state.len(),
+                ..Kept::default()
+            };
         }
-        calls.insert(*loaded.call.id(), loaded.clone());
+        if let Some(before) = kept.calls.insert(*loaded.call.id(), loaded.clone()) {
+            kept.size -= before.row.state.len();
+        }
     }
 }
 
