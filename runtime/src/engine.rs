@@ -5,11 +5,13 @@
 
 mod builder;
 
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use countersign_core::actor::Actor;
 use countersign_core::call::{Call, Outcome, Phase};
+use countersign_core::digest::Digest;
 use countersign_core::gate::Gates;
 use countersign_core::id::{CallId, GrantId, RunId, TenantId, WorkerId};
 use countersign_core::requirement::Requirement;
@@ -53,6 +55,7 @@ pub(crate) struct Inner {
     pub(crate) lease: Duration,
     pub(crate) leases: Leases,
     pub(crate) recent: Recent,
+    pub(crate) described: Described,
     pub(crate) hints: broadcast::Sender<CallId>,
     /// Calls that this engine has moved on, for those who wait for one of them.
     pub(crate) moved: broadcast::Sender<CallId>,
@@ -364,6 +367,30 @@ impl Mint {
             (last.0, ((last.1 >> LOW) + 1) << LOW | random() & ((1 << LOW) - 1))
         };
         *last
+    }
+}
+
+/// The descriptors that this process has stored: each is stored once, not with every call.
+#[derive(Default)]
+pub(crate) struct Described(Mutex<HashSet<Digest>>);
+
+impl Described {
+    pub(crate) fn insert(&self, digest: Digest) {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(digest);
+    }
+
+    /// What is to be stored of a tool with its next call.
+    pub(crate) fn missing(&self, entry: &Entry) -> Option<(Digest, String)> {
+        let digest = entry.digest();
+        let known = self
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .contains(&digest);
+        (!known).then(|| (digest, entry.descriptor_text().to_owned()))
     }
 }
 

@@ -66,6 +66,7 @@ pub(crate) async fn gated(entry: &Entry, engine: &Engine, parts: Parts<'_>) -> R
         };
         match inner.store.commit(commit).await? {
             Committed::Done { .. } => {
+                inner.described.insert(entry.digest());
                 inner.tell_opened(&step.call, &directory.policy);
                 let loaded = Loaded { call: step.call, row };
                 inner.recent.put(&loaded);
@@ -174,7 +175,7 @@ fn opening_commit(
         run: run.begins.then(|| run.begin(call.requester(), *call.opened())),
         grant: change.map(|it| grant::write(&it.grant)),
         before: change.and_then(|it| it.grant.ends()),
-        descriptor: Some((entry.digest(), entry.descriptor_text().to_owned())),
+        descriptor: inner.described.missing(entry),
         assumed_directory: Some(directory),
         assumed_run: run.led.then(|| (run.id, RUNNING.to_owned())),
         records: step.record.clone().into_iter().chain(used).collect(),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use countersign_core::id::{TenantId, WorkerId};
 use tokio::sync::{broadcast, watch};
 
-use super::{Engine, HINTS, Inner, LEASE, Mint, Running, millis, random};
+use super::{Described, Engine, HINTS, Inner, LEASE, Mint, Running, millis, random};
 use crate::clock::{Clock, SystemClock};
 use crate::directory::{Directory, DirectoryCache};
 use crate::error::Error;
@@ -195,6 +195,7 @@ impl EngineBuilder {
             lease: self.lease,
             leases: Leases::default(),
             recent: Recent::default(),
+            described: Described::default(),
             mint: Mint::default(),
             hints: broadcast::channel(HINTS).0,
             moved: broadcast::channel(HINTS).0,
