@@ -299,11 +299,17 @@ impl Store for Sqlite {
         limit: usize,
     ) -> Result<Vec<CallRow>, StoreError> {
         let (tenant, filter) = (tenant.clone(), filter.clone());
-        self.ask(move |connection| {
+        // A run has few calls, and they are looked through before each further one.
+        let is_short = matches!(filter, CallFilter::OfRun(_));
+        let question = move |connection: &Connection| {
             let list = read::list(&tenant, &filter, after, limit);
             read::calls(connection, list, limit)
-        })
-        .await
+        };
+        if is_short {
+            self.look_up(question).await
+        } else {
+            self.ask(question).await
+        }
     }
 
     async fn history(
