@@ -85,7 +85,7 @@ impl Driver {
             .map_or_else(Vec::new, |it| it.slots.clone());
         let mut found: Vec<(usize, String)> = Vec::new();
         let mut in_place = Vec::new();
-        let mut stop = None;
+        let (mut stop, mut open) = (None, Vec::new());
         // People are asked first: they take longest.
         for (place, slot) in slots.iter().enumerate().filter(|(_, it)| it.result.is_none()) {
             let proposal = real.as_ref().and_then(|it| it.get(place));
@@ -106,7 +106,7 @@ impl Driver {
                         found.push((place, told(&outcome)));
                     }
                     Made::Answered(content) => found.push((place, content)),
-                    Made::Waits => {}
+                    Made::Waits(call) => open.push((place, *call)),
                 }
             } else {
                 in_place.push((place, slot, proposal));
@@ -115,7 +115,13 @@ impl Driver {
         found.extend(self.in_place(in_place).await?);
         for (place, slot) in slots.iter().enumerate().filter(|(_, it)| it.result.is_none()) {
             if slot.plan.refused.is_none() && slot.plan.child.is_some() {
-                found.extend(Box::pin(self.child(slot)).await?.map(|it| (place, it)));
+                match Box::pin(self.child(slot)).await? {
+                    Some(content) => found.push((place, content)),
+                    None => {
+                        let asked = self.agent.asked_by(slot).await?;
+                        open.extend(asked.into_iter().map(|it| (place, it)));
+                    }
+                }
             }
         }
         found.sort_by_key(|it| it.0);
@@ -132,7 +138,9 @@ impl Driver {
             return self.stop(by, reason).await.map(Some);
         }
         if self.run.transcript.turn.is_some() {
-            return self.pause().await.map(Some);
+            open.sort_by_key(|it| it.0);
+            let open: Vec<Call> = open.into_iter().map(|it| it.1).collect();
+            return self.pause(&open).await.map(Some);
         }
         self.commit(Safe::Process).await?;
         Ok(None)
@@ -160,10 +168,16 @@ impl Driver {
     async fn gated(&mut self, slot: &Slot, proposal: Option<&Proposal>) -> Led<Made> {
         let engine = self.agent.0.engine.clone();
         let id = slot.plan.call;
-        let stored = match engine.desk().call(id).await {
-            Ok(call) => Some(call),
-            Err(EngineError::UnknownCall(_)) => None,
-            Err(error) => return Err(error.into()),
+        let settled = self.settled.iter().position(|it| *it.id() == id);
+        let stored = match (settled, proposal) {
+            (Some(place), _) => Some(self.settled.swap_remove(place)),
+            // Proposed just now: if it is stored all the same, opening it again finds it.
+            (None, Some(_)) => None,
+            (None, None) => match engine.desk().call(id).await {
+                Ok(call) => Some(call),
+                Err(EngineError::UnknownCall(_)) => None,
+                Err(error) => return Err(error.into()),
+            },
         };
         let call = match stored {
             Some(call) => call,
@@ -199,7 +213,10 @@ impl Driver {
             }
             _ => call,
         };
-        Ok(closed(&call).map_or(Made::Waits, |it| Made::Closed(it.clone())))
+        Ok(match closed(&call) {
+            Some(outcome) => Made::Closed(outcome.clone()),
+            None => Made::Waits(Box::new(call)),
+        })
     }
 
     /// Runs what nobody is asked about, all at once.
@@ -305,7 +322,7 @@ enum Made {
     Closed(Outcome),
     /// It was not opened; the model is told this.
     Answered(String),
-    Waits,
+    Waits(Box<Call>),
 }
 
 /// A call that nobody is asked about.

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use countersign::trace::TARGET;
-use countersign::{Identity, SessionId};
+use countersign::{Call, Identity, SessionId};
 use tokio::sync::mpsc::UnboundedSender;
 use tracing::Instrument as _;
 
@@ -23,6 +23,7 @@ use crate::message::{Assistant, Message, ToolCall};
 use crate::model::{Deltas, ModelError, Reply, Request};
 use crate::run::{Run, Status, open_calls};
 use crate::stored::{Lost, Safe, Stored};
+use crate::transcript::Slot;
 
 /// How long to wait before a model that failed for a moment is asked again; twice as long each time.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -63,6 +64,8 @@ pub(crate) struct Driver {
     /// Arguments that are not stored, by the place of their call in the open turn. None of a turn that another
     /// process has begun.
     pub(crate) fresh: Option<Vec<Proposal>>,
+    /// Calls that were just seen to be closed, and are not read again.
+    pub(crate) settled: Vec<Call>,
     pub(crate) since: Instant,
 }
 
@@ -75,6 +78,7 @@ impl Driver {
             history: Vec::new(),
             tell: None,
             fresh: None,
+            settled: Vec::new(),
             since: Instant::now(),
         }
     }
@@ -404,41 +408,44 @@ impl Driver {
         Ok(())
     }
 
-    /// Stops here: what is asked is up to others now.
-    pub(crate) async fn pause(&mut self) -> Led<Run> {
-        let calls = self.agent.clone().asked(&self.run).await?;
+    /// Stops here: what these calls ask is up to others now.
+    pub(crate) async fn pause(&mut self, calls: &[Call]) -> Led<Run> {
         let requirements = calls
             .iter()
-            .flat_map(countersign::Call::requirements)
+            .flat_map(Call::requirements)
             .map(|it| it.id)
             .collect();
         self.run.happened(EventKind::RunPaused { requirements });
         self.run.status = Status::Paused;
         self.commit(Safe::Process).await?;
-        Ok(Run::of(&self.run, &calls))
+        Ok(Run::of(&self.run, calls))
     }
 }
 
 impl Agent {
     /// The open calls of a run and of those that its agent has asked.
-    pub(crate) async fn asked(&self, run: &Stored) -> Result<Vec<countersign::Call>, Error> {
+    pub(crate) async fn asked(&self, run: &Stored) -> Result<Vec<Call>, Error> {
         let mut calls = Vec::new();
         let Some(turn) = &run.transcript.turn else {
             return Ok(calls);
         };
-        let engine = &self.0.engine;
         for slot in turn.slots.iter().filter(|it| it.result.is_none()) {
-            let Plan { call, child, .. } = &slot.plan;
-            match child {
-                None => calls.extend(open_calls(engine, [*call]).await?),
-                Some(child) => {
-                    if let Some(child) = Stored::load(engine, *child).await? {
-                        calls.extend(Box::pin(self.asked(&child)).await?);
-                    }
-                }
-            }
+            calls.extend(self.asked_by(slot).await?);
         }
         Ok(calls)
+    }
+
+    /// The same of one place of a turn.
+    pub(crate) async fn asked_by(&self, slot: &Slot) -> Result<Vec<Call>, Error> {
+        let engine = &self.0.engine;
+        let Plan { call, child, .. } = &slot.plan;
+        let Some(child) = child else {
+            return Ok(open_calls(engine, [*call]).await?);
+        };
+        match Stored::load(engine, *child).await? {
+            Some(child) => Box::pin(self.asked(&child)).await,
+            None => Ok(Vec::new()),
+        }
     }
 }
 

@@ -11,6 +11,7 @@ mod after;
 mod agent;
 mod calls;
 pub mod control;
+mod detached;
 mod drive;
 mod error;
 mod event;

@@ -12,12 +12,13 @@ use serde_json::json;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 use crate::agent::Agent;
+use crate::detached::Detached;
 use crate::drive::{Driver, Halt, Led};
 use crate::error::Error;
 use crate::event::{EventKind, RunEvent};
 use crate::run::{Run, Status};
 use crate::session::Found;
-use crate::start::{Running, ended};
+use crate::start::Running;
 use crate::stored::{Safe, Stopping, Stored, events};
 
 /// Decisions about a run that is paused. `await` it: the run goes on if nothing is open any more, and comes back when
@@ -70,7 +71,8 @@ impl Continue<'_> {
                     refusals.push((on, refusal));
                 }
             }
-            let mut run = leader.progress_told(id, tell).await?;
+            // If it has moved on since it was loaded, the first commit is refused, and it is loaded again.
+            let mut run = agent.progress_of(id, Some((leader, run)), tell).await?;
             run.refusals = refusals;
             Ok(run)
         })
@@ -82,8 +84,8 @@ impl<'a> IntoFuture for Continue<'a> {
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send + 'a>>;
 
     fn into_future(self) -> Self::IntoFuture {
-        // In a task of its own: whoever waits may go, what was decided goes on.
-        Box::pin(async move { ended(tokio::spawn(self.decided(None))).await })
+        // Whoever waits may go, what was decided goes on.
+        Box::pin(async move { Detached::new(self.decided(None)).await })
     }
 }
 
@@ -192,19 +194,23 @@ impl Agent {
     /// Brings a run as far as it can be brought now: runs what was decided, and leads it on if nothing is open any
     /// more. Waits while another process leads it.
     pub(crate) fn progress(&self, id: RunId) -> BoxFuture<'static, Result<Run, Error>> {
-        self.progress_told(id, None)
+        self.progress_of(id, None, None)
     }
 
-    fn progress_told(
+    fn progress_of(
         &self,
         id: RunId,
+        mut loaded: Option<(Self, Stored)>,
         tell: Option<UnboundedSender<RunEvent>>,
     ) -> BoxFuture<'static, Result<Run, Error>> {
         let agent = self.clone();
         Box::pin(async move {
             loop {
                 let mut changes = agent.0.engine.changes();
-                let (leader, run) = agent.load(id).await?;
+                let (leader, run) = match loaded.take() {
+                    Some(loaded) => loaded,
+                    None => agent.load(id).await?,
+                };
                 match leader.step(run, tell.clone()).await {
                     Ok(Some(run)) => return Ok(run),
                     Ok(None) => changes.next().await,
@@ -217,6 +223,7 @@ impl Agent {
 
     /// One attempt. None while another process leads the run.
     async fn step(&self, mut run: Stored, tell: Option<UnboundedSender<RunEvent>>) -> Led<Option<Run>> {
+        let mut settled = Vec::new();
         match run.status {
             Status::Running => {
                 if !self.is_abandoned(&run).await? {
@@ -224,7 +231,8 @@ impl Agent {
                 }
             }
             Status::Paused => {
-                let calls = self.advanced(&run).await?;
+                let (closed, calls) = self.advanced(&run).await?;
+                settled = closed;
                 if !calls.is_empty() {
                     return Ok(Some(Run::of(&run, &calls)));
                 }
@@ -255,6 +263,7 @@ impl Agent {
         let was_paused = run.status == Status::Paused;
         let mut driver = self.driver(run);
         driver.tell = tell;
+        driver.settled = settled;
         if was_paused {
             // What is done next is to read how calls have ended. The commit that brings their results is the claim:
             // of two processes that read them, one is refused, and has done nothing.
@@ -272,11 +281,11 @@ impl Agent {
         Ok(due.is_some_and(|it| it <= self.0.engine.now()))
     }
 
-    /// Runs what was cleared of a paused run's calls, and of those of the agents it has asked. Gives what is still
-    /// open.
-    async fn advanced(&self, run: &Stored) -> Result<Vec<Call>, Error> {
+    /// Runs what was cleared of a paused run's calls, and of those of the agents it has asked. Gives what of its own is
+    /// closed, and what is still open.
+    async fn advanced(&self, run: &Stored) -> Result<(Vec<Call>, Vec<Call>), Error> {
         let engine = &self.0.engine;
-        let mut open = Vec::new();
+        let (mut closed, mut open) = (Vec::new(), Vec::new());
         let slots = run.transcript.turn.iter().flat_map(|it| &it.slots);
         for slot in slots.filter(|it| it.result.is_none()) {
             if let Some(child) = slot.plan.child {
@@ -310,9 +319,11 @@ impl Agent {
             };
             if crate::calls::closed(&call).is_none() {
                 open.push(call);
+            } else {
+                closed.push(call);
             }
         }
-        Ok(open)
+        Ok((closed, open))
     }
 
     /// Begins the oldest message that waits for a session to be free, in the background.

@@ -8,6 +8,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
 
 use crate::agent::Agent;
+use crate::detached::Detached;
 use crate::drive::{Driver, Halt};
 use crate::error::Error;
 use crate::event::{EventKind, RunEvent};
@@ -18,7 +19,7 @@ use crate::stored::{Safe, Stored};
 
 /// A run that is about to begin. `await` it: it comes back when the run is over or waits for people.
 ///
-/// It is led by a task of its own: dropping the future does not stop the run, [`Agent::cancel`] does. Nothing is
+/// Dropping the future does not stop the run, [`Agent::cancel`] does: the rest becomes a task. Nothing is
 /// stored before the model has first answered, unless somebody listens ([`stream`](Self::stream)) or the run has to
 /// queue: a run that nobody was told of needs no trace.
 ///
@@ -91,7 +92,7 @@ impl<'a> RunBuilder<'a> {
     pub fn stream(self) -> Result<Running, Error> {
         let (tell, told) = unbounded_channel();
         let id = self.agent.0.engine.new_run_id();
-        let task = self.started(id, Some(tell))?;
+        let task = tokio::spawn(self.started(id, Some(tell))?);
         Ok(Running::new(id, told, task))
     }
 
@@ -99,7 +100,7 @@ impl<'a> RunBuilder<'a> {
         self,
         id: RunId,
         tell: Option<UnboundedSender<RunEvent>>,
-    ) -> Result<JoinHandle<Result<Run, Error>>, Error> {
+    ) -> Result<BoxFuture<'static, Result<Run, Error>>, Error> {
         let by = self.by.ok_or(Error::NoRequester)?;
         let session = self.session.map(SessionId::new).transpose()?;
         let engine = &self.agent.0.engine;
@@ -107,8 +108,7 @@ impl<'a> RunBuilder<'a> {
         let mut run = Stored::new(id, by.id().clone(), agent, engine.now());
         run.session = session;
         by.auth().clone_into(&mut run.state.auth);
-        let begun = self.agent.clone().begin(run, by, self.input, tell);
-        Ok(tokio::spawn(begun))
+        Ok(self.agent.clone().begin(run, by, self.input, tell))
     }
 }
 
@@ -119,7 +119,7 @@ impl<'a> IntoFuture for RunBuilder<'a> {
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
             let id = self.agent.0.engine.new_run_id();
-            ended(self.started(id, None)?).await
+            Detached::new(self.started(id, None)?).await
         })
     }
 }
@@ -154,16 +154,13 @@ impl Running {
 
     /// The run, when it is over or waits for people.
     pub async fn run(self) -> Result<Run, Error> {
-        ended(self.task).await
+        self.task
+            .await
+            .unwrap_or_else(|ended| match ended.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                Err(_) => Err(Error::Stopped),
+            })
     }
-}
-
-/// What a task that leads a run came to.
-pub(crate) async fn ended(task: JoinHandle<Result<Run, Error>>) -> Result<Run, Error> {
-    task.await.unwrap_or_else(|ended| match ended.try_into_panic() {
-        Ok(panic) => std::panic::resume_unwind(panic),
-        Err(_) => Err(Error::Stopped),
-    })
 }
 
 impl Agent {

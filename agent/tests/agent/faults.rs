@@ -203,5 +203,5 @@ async fn nothing_is_lost_or_done_twice_wherever_the_process_dies() {
         }
     }
     println!("the process died at {points} points");
-    assert!(points > 60, "{points}");
+    assert!(points > 50, "{points}");
 }
