@@ -93,7 +93,7 @@ pub struct Stats {
     /// Transactions that changed something; each holds one or more commits.
     pub batches: u64,
     /// Those that were flushed to the disk before anybody was answered. Checkpoints, in which SQLite
-    /// moves the journal into the file about every 16 MB, are not counted.
+    /// moves the journal into the file about every 32 MB, are not counted.
     pub flushes: u64,
 }
 

@@ -137,7 +137,7 @@ fn prepare(connection: &mut Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "checkpoint_fullfsync", true)?;
     // Every few seconds under load instead of many times a second: a page that is written with each commit
     // is moved to the file once per checkpoint, and each of them is two flushes.
-    connection.pragma_update_and_check(None, "wal_autocheckpoint", 4096, |_| Ok(()))?;
+    connection.pragma_update_and_check(None, "wal_autocheckpoint", 8192, |_| Ok(()))?;
     connection.pragma_update_and_check(None, "journal_size_limit", 64 * 1024 * 1024, |_| Ok(()))?;
     schema::migrate(connection)
 }
