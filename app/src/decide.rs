@@ -29,7 +29,11 @@ pub(crate) async fn decide(session: &Session, args: DecideArgs) -> Result<Reply,
     if let Some(remember) = remember(&args)? {
         decision = decision.remember(remember);
     }
-    let decided = session.engine.desk().decide(decision).await?;
+    let decided = if args.no_run {
+        session.engine.desk().decide(decision).await?
+    } else {
+        session.engine.worker().decide(decision).await?
+    };
     let call = match (decided.answer, decided.call) {
         (Answer::Refused(refusal), _) => return Ok(Reply::refused(&refusal)),
         (Answer::Accepted | Answer::Repeated, Some(call)) => call,

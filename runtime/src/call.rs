@@ -19,6 +19,7 @@ use crate::identity::Identity;
 use crate::invoke::{self, Panicked};
 use crate::opening;
 use crate::registry::{Entry, Tier};
+use crate::run::WriteRun;
 use crate::trace;
 
 /// The arguments of a call: JSON text, or a value.
@@ -137,6 +138,7 @@ pub struct CallBuilder<'a> {
     session: Option<&'a str>,
     id: Option<CallId>,
     proposed: Option<&'a str>,
+    write: Option<WriteRun<'a>>,
 }
 
 impl<'a> CallBuilder<'a> {
@@ -151,6 +153,7 @@ impl<'a> CallBuilder<'a> {
             session: None,
             id: None,
             proposed: None,
+            write: None,
         }
     }
 
@@ -251,6 +254,16 @@ impl<'a> CallBuilder<'a> {
     /// counts against this, and no remembered confirmation covers what nobody proposed.
     pub const fn proposed(mut self, arguments: &'a str) -> Self {
         self.proposed = Some(arguments);
+        self
+    }
+
+    /// The run that a gated call joins, written in the commit that opens the call, for whoever leads it: both are stored
+    /// or neither is. `write` must give a run; where that is not stored as it expects,
+    /// [`Error::RunNotLed`] is the answer. The [`session`](Self::session) is that of the run, and the
+    /// [`id`](Self::id) must be a fresh one.
+    pub const fn in_run(mut self, run: RunId, write: WriteRun<'a>) -> Self {
+        self.run = Some(run);
+        self.write = Some(write);
         self
     }
 
@@ -440,6 +453,7 @@ pub(crate) struct Parts<'a> {
     pub(crate) session: Option<&'a str>,
     pub(crate) id: Option<CallId>,
     pub(crate) proposed: Option<&'a str>,
+    pub(crate) write: Option<WriteRun<'a>>,
 }
 
 impl<'a> CallBuilder<'a> {
@@ -453,6 +467,7 @@ impl<'a> CallBuilder<'a> {
             session: self.session,
             id: self.id,
             proposed: self.proposed,
+            write: self.write,
         }
     }
 }

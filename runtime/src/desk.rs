@@ -31,7 +31,7 @@ use crate::identity::Identity;
 use crate::judge::{behind, can_be_met, regate};
 use crate::registry::Entry;
 use crate::store::{CallFilter, Commit, StoreError};
-use crate::turn::{Loaded, Move, Turned};
+use crate::turn::{Besides, Loaded, Move, Turned};
 
 use event::event;
 
@@ -76,6 +76,21 @@ pub struct Decided {
     pub answer: Answer,
     /// The call; none if there is no such call.
     pub call: Option<Call>,
+}
+
+impl Decided {
+    pub(crate) fn of(taken: Result<Turned, Refusal>) -> Self {
+        match taken {
+            Ok(turned) => Self {
+                answer: turned.answer,
+                call: Some(turned.loaded.call),
+            },
+            Err(refusal) => Self {
+                answer: Answer::Refused(refusal),
+                call: None,
+            },
+        }
+    }
 }
 
 /// Where requirements are read and decisions are taken.
@@ -125,37 +140,11 @@ impl Desk {
     /// [`Error::NoRequester`] for a decision without [`by`](Decision::by), except a report with a token;
     /// [`Error::Call`] or [`Error::Damaged`] for a call that cannot be read; otherwise if the store fails.
     pub async fn decide(&self, decision: Decision) -> Result<Decided, Error> {
-        let inner = &*self.0;
-        let by = match (&decision.by, &decision.verdict) {
-            (Some(by), _) => by.clone(),
-            (None, Verdict::ReportWithToken(..)) => {
-                Identity::asserted("token").map_err(|_| Error::NoRequester)?
-            }
-            (None, _) => return Err(Error::NoRequester),
-        };
-        let mut recent = inner.recent.take(decision.on.call());
-        let turned = loop {
-            let (loaded, is_recent) = match recent.take() {
-                Some(recent) => (recent, true),
-                None => match inner.load(decision.on.call()).await {
-                    Ok(loaded) => (loaded, false),
-                    Err(Error::UnknownCall(_)) => return inner.refuse_unknown(decision.on, &by).await,
-                    Err(error) => return Err(error),
-                },
-            };
-            let version = loaded.row.version;
-            let turned = Box::pin(inner.decided(loaded, &decision, &by)).await?;
-            // Only a commit shows that what this process wrote last is still the call of now.
-            if !is_recent || turned.loaded.row.version > version {
-                break turned;
-            }
-        };
-        let turned = Box::pin(inner.after_decision(turned)).await?;
-        inner.hint(*turned.loaded.call.id());
-        Ok(Decided {
-            answer: turned.answer,
-            call: Some(turned.loaded.call),
-        })
+        let taken = self.0.take(decision, None).await?;
+        if let Ok(turned) = &taken {
+            self.0.hint(*turned.loaded.call.id());
+        }
+        Ok(Decided::of(taken))
     }
 
     /// Withdraws a call: its requester or an operator.
@@ -362,7 +351,49 @@ pub(crate) fn token_hash(token: &str) -> Digest {
 }
 
 impl Inner {
-    async fn decided(&self, mut loaded: Loaded, decision: &Decision, by: &Identity) -> Result<Turned, Error> {
+    /// Takes a decision, and what follows from it. Refused without a call if there is none. With the hash of a token,
+    /// the call is claimed in the same commit if that clears it and a worker of this process can run it.
+    pub(crate) async fn take(
+        &self,
+        decision: Decision,
+        token: Option<Digest>,
+    ) -> Result<Result<Turned, Refusal>, Error> {
+        let by = match (&decision.by, &decision.verdict) {
+            (Some(by), _) => by.clone(),
+            (None, Verdict::ReportWithToken(..)) => {
+                Identity::asserted("token").map_err(|_| Error::NoRequester)?
+            }
+            (None, _) => return Err(Error::NoRequester),
+        };
+        let mut recent = self.recent.take(decision.on.call());
+        let turned = loop {
+            let (loaded, is_recent) = match recent.take() {
+                Some(recent) => (recent, true),
+                None => match self.load(decision.on.call()).await {
+                    Ok(loaded) => (loaded, false),
+                    Err(Error::UnknownCall(_)) => {
+                        return self.refuse_unknown(decision.on, &by).await.map(Err);
+                    }
+                    Err(error) => return Err(error),
+                },
+            };
+            let version = loaded.row.version;
+            let turned = Box::pin(self.decided(loaded, &decision, &by, token)).await?;
+            // Only a commit shows that what this process wrote last is still the call of now.
+            if !is_recent || turned.loaded.row.version > version {
+                break turned;
+            }
+        };
+        Box::pin(self.after_decision(turned)).await.map(Ok)
+    }
+
+    async fn decided(
+        &self,
+        mut loaded: Loaded,
+        decision: &Decision,
+        by: &Identity,
+        token: Option<Digest>,
+    ) -> Result<Turned, Error> {
         let descriptor = self.stored_descriptor(&loaded.call).await?;
         let wish = decision.remember.map(|remember| Wish {
             id: self.new_grant_id(),
@@ -370,48 +401,59 @@ impl Inner {
             remember,
         });
         loop {
-            // Whatever is decided before the claim is compared with the records there. After it, or for a
+            // Whatever is decided before the claim is compared with the records there. With it, after it, or for a
             // tool that nobody claims, this is the only look.
-            if is_past_claims(&loaded.call) {
+            let claims = token.filter(|_| may_clear(&loaded.call, decision));
+            if claims.is_some() || is_past_claims(&loaded.call) {
                 loaded = self.as_recorded(loaded).await?;
             }
             let (mut tightens, mut first, mut unseen) = (false, true, false);
+            let then = |call: &Call, directory: &Directory| self.claiming(call, directory, claims?);
+            let besides = Besides {
+                then: Some(&then),
+                run: None,
+            };
             let turned = self
-                .turn(loaded, |call, directory| {
-                    tightens = false;
-                    // Overtaken: what is loaded now was not compared with its records.
-                    unseen = !std::mem::take(&mut first) && is_past_claims(call);
-                    if unseen {
-                        return Ok(Move::Leave);
-                    }
-                    let now = self.clock.now();
-                    let actor = directory.actor(by, now);
-                    let event = event(call, decision, &actor, &descriptor, directory, wish.as_ref(), now);
-                    let event = match event {
-                        Ok(event) => event,
-                        Err(refusal) => {
-                            // Who may not decide at all is told that, and nothing about the values.
-                            let may = match decision.verdict {
-                                Verdict::ReportWithToken(..) => Ok(()),
-                                _ => call.may_be_answered(decision.on, &actor, now),
-                            };
-                            let refusal = may.err().unwrap_or(refusal);
-                            return Ok(Move::Step(Box::new(call.clone().refuse(
-                                decision.on,
-                                &actor,
-                                refusal,
-                            ))));
+                .turn_and(
+                    loaded,
+                    |call, directory| {
+                        tightens = false;
+                        // Overtaken: what is loaded now was not compared with its records.
+                        let must_be_seen = claims.is_some() || is_past_claims(call);
+                        unseen = !std::mem::take(&mut first) && must_be_seen;
+                        if unseen {
+                            return Ok(Move::Leave);
                         }
-                    };
-                    // What was accepted before gets the same answer, however the policy has changed since. What
-                    // is over is not gated anew: whoever comes too late is told that.
-                    let now = self.clock.now().max(*call.updated());
-                    let over = call.deadline().is_some_and(|it| now >= it);
-                    let settled = over || call.is_repeat(&event, now);
-                    let stricter = stricter(call, directory).filter(|_| !settled);
-                    tightens = stricter.is_some();
-                    Ok(Move::Event(stricter.unwrap_or(event)))
-                })
+                        let now = self.clock.now();
+                        let actor = directory.actor(by, now);
+                        let event = event(call, decision, &actor, &descriptor, directory, wish.as_ref(), now);
+                        let event = match event {
+                            Ok(event) => event,
+                            Err(refusal) => {
+                                // Who may not decide at all is told that, and nothing about the values.
+                                let may = match decision.verdict {
+                                    Verdict::ReportWithToken(..) => Ok(()),
+                                    _ => call.may_be_answered(decision.on, &actor, now),
+                                };
+                                let refusal = may.err().unwrap_or(refusal);
+                                return Ok(Move::Step(Box::new(call.clone().refuse(
+                                    decision.on,
+                                    &actor,
+                                    refusal,
+                                ))));
+                            }
+                        };
+                        // What was accepted before gets the same answer, however the policy has changed since. What
+                        // is over is not gated anew: whoever comes too late is told that.
+                        let now = self.clock.now().max(*call.updated());
+                        let over = call.deadline().is_some_and(|it| now >= it);
+                        let settled = over || call.is_repeat(&event, now);
+                        let stricter = stricter(call, directory).filter(|_| !settled);
+                        tightens = stricter.is_some();
+                        Ok(Move::Event(stricter.unwrap_or(event)))
+                    },
+                    besides,
+                )
                 .await?;
             if !tightens && !unseen {
                 return Ok(turned);
@@ -423,13 +465,18 @@ impl Inner {
 
     /// What follows at once: a call that is too late closes, one in `Gating` is judged if we link its tool.
     async fn after_decision(&self, turned: Turned) -> Result<Turned, Error> {
-        let answer = turned.answer.clone();
+        let (answer, followed, wrote_run) = (turned.answer.clone(), turned.followed, turned.wrote_run);
         let loaded = self.expired(turned).await?;
         let loaded = match loaded.call.phase() {
             Phase::Gating { .. } => self.gate(loaded).await?,
             _ => loaded,
         };
-        Ok(Turned { loaded, answer })
+        Ok(Turned {
+            loaded,
+            answer,
+            followed,
+            wrote_run,
+        })
     }
 
     /// Judges a call in `Gating`, if this process links its tool.
@@ -474,7 +521,7 @@ impl Inner {
 
     /// Closes a call whose time was found to be over.
     pub(crate) async fn expired(&self, turned: Turned) -> Result<Loaded, Error> {
-        let Turned { loaded, answer } = turned;
+        let Turned { loaded, answer, .. } = turned;
         match (answer, loaded.call.phase()) {
             (_, Phase::Closed { .. }) => Ok(loaded),
             (Answer::Refused(refusal), _) if refusal.code == Code::Expired => Ok(self
@@ -512,7 +559,7 @@ impl Inner {
         Ok(Cow::Owned(descriptor))
     }
 
-    async fn refuse_unknown(&self, on: RequirementId, by: &Identity) -> Result<Decided, Error> {
+    async fn refuse_unknown(&self, on: RequirementId, by: &Identity) -> Result<Refusal, Error> {
         let mut fields = Fields::default();
         fields.insert("kind", "decision.refused".into());
         fields.insert("requirement", on.to_string().into());
@@ -529,15 +576,17 @@ impl Inner {
                 ..Commit::new(self.tenant.clone(), self.clock.now())
             })
             .await?;
-        let refusal = Refusal {
+        Ok(Refusal {
             code: Code::UnknownRequirement,
             message: format!("there is no {}", on.call()),
-        };
-        Ok(Decided {
-            answer: Answer::Refused(refusal),
-            call: None,
         })
     }
+}
+
+/// Whether this decision can be the last that a call waits for before it runs.
+const fn may_clear(call: &Call, decision: &Decision) -> bool {
+    matches!(call.phase(), Phase::Confirm { .. } | Phase::Approve { .. })
+        && matches!(decision.verdict, Verdict::Confirm | Verdict::Approve)
 }
 
 /// Whether nobody will compare this call with its records later.

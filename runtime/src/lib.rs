@@ -382,6 +382,8 @@ pub use crate::policy::Policy;
 #[cfg(feature = "runtime")]
 pub use crate::registry::{Registry, Tier};
 #[cfg(feature = "runtime")]
+pub use crate::run::WriteRun;
+#[cfg(feature = "runtime")]
 pub use crate::worker::{Advanced, Worker};
 #[cfg(feature = "runtime")]
 pub use countersign_core::call::{Answer, Call, Code, Effect, Event, Outcome, Phase, Refusal, Source};

@@ -22,6 +22,9 @@ use crate::store::{CallRow, CallWrite, Commit, Committed};
 use crate::trace;
 use crate::turn::{Loaded, row};
 
+/// How often a call whose run is written with it is tried again after others were faster.
+const MOST_TRIES_WITH_RUN: u32 = 8;
+
 /// Opens a gated call. Bad arguments answer at once; nobody is asked about them.
 pub(crate) async fn gated(entry: &Entry, engine: &Engine, parts: Parts<'_>) -> Result<Called, Error> {
     let inner = parts.inner;
@@ -31,7 +34,10 @@ pub(crate) async fn gated(entry: &Entry, engine: &Engine, parts: Parts<'_>) -> R
     if let Some(opened) = stored(inner, &parts, entry).await? {
         return answer(engine, opened).await;
     }
-    let run = inner.run_for(by.id(), parts.run, parts.session).await?;
+    let run = match (parts.run, parts.write) {
+        (Some(id), Some(_)) => Run::led(id, parts.session)?,
+        (id, _) => inner.run_for(by.id(), id, parts.session).await?,
+    };
     let history = if run.begins {
         History::default()
     } else {
@@ -60,10 +66,15 @@ pub(crate) async fn gated(entry: &Entry, engine: &Engine, parts: Parts<'_>) -> R
         let limits = directory.policy.limits();
         fatigue::check_run(&step.call, &history, limits)?;
         let row = Arc::new(row(&step.call, 0));
-        let commit = Commit {
+        let mut commit = Commit {
             room: fatigue::room(&step.call, limits),
             ..opening_commit(inner, entry, &step, row.clone(), &run, directory.revision)
         };
+        if let Some(write) = parts.write {
+            commit.run = Some(write(&step.call).ok_or_else(|| run.is_not_led("not written"))?);
+            commit.assumed_run = None;
+        }
+        let expected = parts.write.and(commit.run.as_ref()).map(|it| it.expected);
         match inner.store.commit(commit).await? {
             Committed::Done { .. } => {
                 inner.described.insert(entry.digest());
@@ -77,9 +88,15 @@ pub(crate) async fn gated(entry: &Entry, engine: &Engine, parts: Parts<'_>) -> R
                 if let Some(opened) = stored(inner, &parts, entry).await? {
                     break opened;
                 }
-                // It may have been stopped: then there is nothing to try again.
-                if run.led {
-                    inner.run_for(by.id(), parts.run, parts.session).await?;
+                // It may have been stopped, or taken up: then there is nothing to try again.
+                match expected {
+                    // Its version may stand, and its session be another's all the same.
+                    Some(_) if tries >= MOST_TRIES_WITH_RUN => return Err(run.is_not_led("stored otherwise")),
+                    Some(version) => inner.is_at(&run, version).await?,
+                    None if run.led => {
+                        inner.run_for(by.id(), parts.run, parts.session).await?;
+                    }
+                    None => {}
                 }
                 tries += 1;
             }
@@ -91,7 +108,10 @@ pub(crate) async fn gated(entry: &Entry, engine: &Engine, parts: Parts<'_>) -> R
 
 /// The call of that id, if it was opened before by the same requester, for the same tool.
 async fn stored(inner: &Inner, parts: &Parts<'_>, entry: &Entry) -> Result<Option<Call>, Error> {
-    let Some(id) = parts.id else { return Ok(None) };
+    // One that is opened with its run is new.
+    let Some(id) = parts.id.filter(|_| parts.write.is_none()) else {
+        return Ok(None);
+    };
     let call = match inner.load(id).await {
         Ok(loaded) => loaded.call,
         Err(Error::UnknownCall(_)) => return Ok(None),

@@ -1,5 +1,6 @@
 //! The run that a call belongs to: one of its own, or one that it joins.
 
+use countersign_core::call::Call;
 use countersign_core::id::{ActorId, RunId, SessionId};
 use countersign_core::time::Timestamp;
 
@@ -9,6 +10,13 @@ use crate::store::{RunRow, RunWrite};
 
 /// The status of a run that an agent leads at this moment. The others are the agent's business.
 pub(crate) const RUNNING: &str = "running";
+
+/// How the run of a call is to be written in the commit that moves the call on, given the call as it will be then;
+/// nothing, if it is not to be written with it. For whoever leads runs: see
+/// [`CallBuilder::in_run`](crate::CallBuilder::in_run) and [`Worker::decide_in_run`](crate::Worker::decide_in_run).
+///
+/// Asked again when a commit has to be tried again; what counts is what was written.
+pub type WriteRun<'a> = &'a (dyn Fn(&Call) -> Option<RunWrite> + Send + Sync);
 
 /// The run of a call that is about to be opened.
 #[derive(Debug, Clone)]
@@ -22,6 +30,23 @@ pub(crate) struct Run {
 }
 
 impl Run {
+    /// One whose leader writes it with the call.
+    pub(crate) fn led(id: RunId, session: Option<&str>) -> Result<Self, Error> {
+        Ok(Self {
+            id,
+            session: session.map(SessionId::new).transpose()?,
+            begins: false,
+            led: true,
+        })
+    }
+
+    pub(crate) fn is_not_led(&self, status: &str) -> Error {
+        Error::RunNotLed {
+            run: self.id,
+            status: status.to_owned(),
+        }
+    }
+
     /// How a run that begins is written. Nobody leads it: how it stands is what its calls say.
     pub(crate) fn begin(&self, requester: &ActorId, created: Timestamp) -> RunWrite {
         RunWrite {
@@ -45,6 +70,15 @@ impl Run {
 }
 
 impl Inner {
+    /// Refuses if a run is not stored in this version.
+    pub(crate) async fn is_at(&self, run: &Run, version: Option<u64>) -> Result<(), Error> {
+        match self.store.run(&self.tenant, run.id).await? {
+            Some(row) if Some(row.version) != version => Err(run.is_not_led(&row.status)),
+            None if version.is_some() => Err(run.is_not_led("gone")),
+            Some(_) | None => Ok(()),
+        }
+    }
+
     /// A new run, or the stored one that a call of `requester` joins.
     pub(crate) async fn run_for(
         &self,

@@ -4,8 +4,10 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use countersign_core::actor::Actor;
+use countersign_core::audit::Draft;
 use countersign_core::call::{Answer, Call, Event, Phase, Shadow, Step};
 use countersign_core::digest::Digest;
+use countersign_core::grant::Change;
 use countersign_core::id::CallId;
 use countersign_core::time::Timestamp;
 
@@ -15,7 +17,8 @@ use crate::engine::Inner;
 use crate::error::Error;
 use crate::grant;
 use crate::identity::Identity;
-use crate::notify::Notifier;
+use crate::notify::{Cause, Notifier};
+use crate::run::WriteRun;
 use crate::store::{CallRow, CallWrite, Commit, Committed};
 use crate::trace;
 
@@ -23,6 +26,8 @@ use crate::trace;
 const MOST_TRIES: usize = 10_000;
 /// The most text of calls that is kept in [`Recent`], in bytes; what is made of it takes some times as much memory.
 const MOST_RECENT: usize = 2 * 1024 * 1024;
+/// The longest text of a call that is kept there, in bytes.
+const MOST_TEXT: usize = 16 * 1024;
 /// How many records are read at once.
 const PAGE: usize = 1000;
 
@@ -50,10 +55,7 @@ struct Kept {
 impl Recent {
     /// Takes a call out, for one attempt.
     pub(crate) fn take(&self, id: CallId) -> Option<Loaded> {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let loaded = kept.calls.remove(&id)?;
-        kept.size -= loaded.row.state.len();
-        Some(loaded)
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(id)
     }
 
     /// Keeps a call that this process may have to do with next. What executes is in the hands of its worker, and
@@ -70,20 +72,25 @@ impl Recent {
             | Phase::InDoubt { .. }
             | Phase::Closed { .. } => false,
         };
-        if !soon {
+        let size = loaded.row.state.len();
+        if !soon || size > MOST_TEXT {
             return;
         }
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.size += loaded.row.state.len();
-        if kept.size > MOST_RECENT {
-            *kept = Kept {
-                size: loaded.row.state.len(),
-                ..Kept::default()
-            };
+        kept.remove(*loaded.call.id());
+        if kept.size + size > MOST_RECENT {
+            *kept = Kept::default();
         }
-        if let Some(before) = kept.calls.insert(*loaded.call.id(), loaded.clone()) {
-            kept.size -= before.row.state.len();
-        }
+        kept.size += size;
+        kept.calls.insert(*loaded.call.id(), loaded.clone());
+    }
+}
+
+impl Kept {
+    fn remove(&mut self, id: CallId) -> Option<Loaded> {
+        let loaded = self.calls.remove(&id)?;
+        self.size -= loaded.row.state.len();
+        Some(loaded)
     }
 }
 
@@ -92,6 +99,40 @@ impl Recent {
 pub(crate) struct Turned {
     pub(crate) loaded: Loaded,
     pub(crate) answer: Answer,
+    /// Whether what was to follow was committed too.
+    pub(crate) followed: bool,
+    /// And the run.
+    pub(crate) wrote_run: bool,
+}
+
+/// What follows from a step of a call.
+type Then<'a> = &'a (dyn Fn(&Call, &Directory) -> Option<Event> + Send + Sync);
+
+/// What a commit brings beside a step that counts, if the call was not overtaken since it was loaded.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Besides<'a> {
+    /// What follows from the step, as far as it counts too.
+    pub(crate) then: Option<Then<'a>>,
+    /// The run of the call.
+    pub(crate) run: Option<WriteRun<'a>>,
+}
+
+impl Besides<'_> {
+    fn filter(self, wanted: impl FnOnce() -> bool) -> Self {
+        if wanted() { self } else { Self::default() }
+    }
+}
+
+impl Turned {
+    /// With nothing that followed.
+    pub(crate) const fn alone(loaded: Loaded, answer: Answer) -> Self {
+        Self {
+            loaded,
+            answer,
+            followed: false,
+            wrote_run: false,
+        }
+    }
 }
 
 /// What to do with a call that was just loaded.
@@ -106,6 +147,69 @@ pub(crate) enum Move {
     Event(Event),
     /// A step that was computed already: a refusal before any event.
     Step(Box<Step>),
+}
+
+/// What one commit brings a call: a step, and perhaps another one that follows of itself.
+struct Steps {
+    call: Call,
+    answer: Answer,
+    records: Vec<Draft>,
+    change: Option<Box<Change>>,
+    told: Vec<Told>,
+}
+
+/// A step as those hear of it who trace, or tell people.
+struct Told {
+    before: Call,
+    after: Call,
+    name: Option<String>,
+    cause: Cause,
+}
+
+impl Told {
+    fn of(before: Call, step: &Step) -> Self {
+        Self {
+            before,
+            after: step.call.clone(),
+            name: trace::step(step.record.as_ref()),
+            cause: Notifier::cause(step.record.as_ref()),
+        }
+    }
+}
+
+impl Steps {
+    /// The first. What was before is only for those who are told.
+    fn of(before: Option<Call>, step: Step) -> Self {
+        let told = before.map(|it| Told::of(it, &step)).into_iter().collect();
+        let Step {
+            call,
+            answer,
+            record,
+            change,
+        } = step;
+        let used = change.as_ref().map(|it| it.record.clone());
+        Self {
+            call,
+            answer,
+            records: record.into_iter().chain(used).collect(),
+            change,
+            told,
+        }
+    }
+
+    /// Another one on top, if it counts. Nothing of it is kept otherwise.
+    fn followed_by(&mut self, event: Event, tells: bool, now: Timestamp) -> bool {
+        let step = self.call.clone().step(event, now);
+        let counts = step.answer == Answer::Accepted && step.change.is_none();
+        if counts {
+            if tells {
+                self.told.push(Told::of(self.call.clone(), &step));
+            }
+            self.call = step.call;
+            self.records.extend(step.record);
+        }
+        counts
+    }
 }
 
 impl Inner {
@@ -149,8 +253,18 @@ impl Inner {
     /// `decide` sees the call and the directory as they are now, and is asked again after a conflict.
     pub(crate) async fn turn(
         &self,
+        loaded: Loaded,
+        decide: impl FnMut(&Call, &Directory) -> Result<Move, Error>,
+    ) -> Result<Turned, Error> {
+        self.turn_and(loaded, decide, Besides::default()).await
+    }
+
+    /// The same, with more in one commit.
+    pub(crate) async fn turn_and(
+        &self,
         mut loaded: Loaded,
         mut decide: impl FnMut(&Call, &Directory) -> Result<Move, Error>,
+        besides: Besides<'_>,
     ) -> Result<Turned, Error> {
         let id = *loaded.call.id();
         for attempt in 0..MOST_TRIES {
@@ -168,60 +282,70 @@ impl Inner {
             let before = tells.then(|| loaded.call.clone());
             let descriptor = *loaded.call.descriptor();
             let step = match decided {
-                Move::Leave => {
-                    return Ok(Turned {
-                        loaded,
-                        answer: Answer::Repeated,
-                    });
-                }
+                Move::Leave => return Ok(Turned::alone(loaded, Answer::Repeated)),
                 Move::Event(event) => loaded.call.step(event, now),
                 Move::Step(step) => *step,
             };
-            let Step {
-                call,
-                answer,
-                record,
-                change,
-            } = step;
-            if answer == Answer::Repeated {
-                let row = loaded.row;
-                let loaded = Loaded { call, row };
-                return Ok(Turned { loaded, answer });
+            let stored = loaded.row;
+            if step.answer == Answer::Repeated {
+                let (call, row) = (step.call, stored);
+                return Ok(Turned::alone(Loaded { call, row }, Answer::Repeated));
             }
-            let row = Arc::new(row(&call, loaded.row.version + 1));
-            let traced = trace::step(record.as_ref());
-            let told = self
-                .notifier
-                .as_ref()
-                .map(|it| (it, Notifier::cause(record.as_ref())));
+            let mut steps = Steps::of(before, step);
+            let besides = besides.filter(|| attempt == 0 && steps.answer == Answer::Accepted);
+            let then = besides.then.and_then(|it| it(&steps.call, &directory));
+            let followed = then.is_some_and(|it| steps.followed_by(it, tells, now));
+            let run = besides.run.and_then(|it| it(&steps.call));
+            let wrote_run = run.is_some();
+            let row = Arc::new(row(&steps.call, stored.version + 1));
             let commit = Commit {
                 call: Some(CallWrite {
                     row: row.clone(),
-                    replaces: Some(loaded.row),
+                    replaces: Some(stored),
                 }),
-                grant: change.as_ref().map(|it| grant::write(&it.grant)),
-                before: change.as_ref().and_then(|it| it.grant.ends()),
-                descriptor: self.descriptor_of(&call, descriptor),
+                run,
+                grant: steps.change.as_ref().map(|it| grant::write(&it.grant)),
+                before: steps.change.as_ref().and_then(|it| it.grant.ends()),
+                descriptor: self.descriptor_of(&steps.call, descriptor),
                 assumed_directory: Some(directory.revision),
-                records: record.into_iter().chain(change.map(|it| it.record)).collect(),
+                records: std::mem::take(&mut steps.records),
                 ..Commit::new(self.tenant.clone(), now)
             };
             if let Committed::Done { .. } = self.store.commit(commit).await? {
-                if let (Some(step), Some(before)) = (traced, &before) {
-                    trace::moved(before, &call, &step, now);
-                }
-                if let Some((notifier, cause)) = told {
-                    notifier.tell(before.as_ref(), &call, &cause, &directory.policy, now);
-                }
+                self.tell(&steps.told, &directory, now);
+                let (call, answer) = (steps.call, steps.answer);
                 let loaded = Loaded { call, row };
                 self.recent.put(&loaded);
                 // Nobody waiting for it is no error.
                 let _ = self.moved.send(id);
-                return Ok(Turned { loaded, answer });
+                return Ok(Turned {
+                    loaded,
+                    answer,
+                    followed,
+                    wrote_run,
+                });
             }
             loaded = self.load(id).await?;
         }
         Err(Error::Contended(id))
+    }
+
+    /// Tells of steps that were committed.
+    fn tell(&self, told: &[Told], directory: &Directory, now: Timestamp) {
+        for step in told {
+            if let Some(name) = &step.name {
+                trace::moved(&step.before, &step.after, name, now);
+            }
+            if let Some(notifier) = &self.notifier {
+                notifier.tell(
+                    Some(&step.before),
+                    &step.after,
+                    &step.cause,
+                    &directory.policy,
+                    now,
+                );
+            }
+        }
     }
 
     /// The descriptor, when the call was gated with another one than it was opened with.
@@ -233,10 +357,7 @@ impl Inner {
             .registry
             .get(now.tool().as_str())
             .filter(|it| it.digest() == *now.descriptor())?;
-        Some((
-            entry.digest(),
-            serde_json::to_string(entry.descriptor()).unwrap_or_default(),
-        ))
+        self.described.missing(entry)
     }
 
     /// Compares a stored call with what its own records say. Gives the call as it is now, if it has moved

@@ -17,15 +17,17 @@ use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 
 use crate::agenda;
-use crate::desk::{stricter, token_hash};
+use crate::desk::{Decided, Decision, stricter, token_hash};
+use crate::directory::Directory;
 use crate::engine::{Inner, random_token};
 use crate::error::Error;
 use crate::invoke::{self, Ended, OwnedScope};
 use crate::lease::Lease;
 use crate::registry::Entry;
+use crate::run::WriteRun;
 use crate::store::CallFilter;
 use crate::trace::Execution;
-use crate::turn::{Loaded, Move};
+use crate::turn::{Besides, Loaded, Move, Turned};
 
 /// How many calls one worker runs at once.
 const MOST_AT_ONCE: usize = 64;
@@ -117,10 +119,15 @@ impl Worker {
     pub async fn advance(&self, id: CallId) -> Result<Advanced, Error> {
         let inner = &*self.0;
         let recent = inner.recent.take(id).filter(|it| self.is_ready(&it.call));
-        let mut loaded = match recent {
+        let loaded = match recent {
             Some(recent) => recent,
             None => inner.load(id).await?,
         };
+        self.advance_from(loaded).await
+    }
+
+    async fn advance_from(&self, mut loaded: Loaded) -> Result<Advanced, Error> {
+        let inner = &*self.0;
         loop {
             let Some(entry) = inner.registry.get(loaded.call.tool().as_str()) else {
                 return Ok(Advanced {
@@ -133,7 +140,9 @@ impl Worker {
                 Phase::Cleared { .. } => {
                     match Box::pin(self.claim(entry.definition(), entry.digest(), loaded)).await? {
                         Claimed::Mine(loaded, claim, token) => {
-                            Box::pin(self.execute(entry, loaded, claim, token)).await?
+                            Box::pin(self.execute(entry, loaded, claim, token, None))
+                                .await?
+                                .loaded
                         }
                         Claimed::Moved(loaded) => loaded,
                         Claimed::Refused(call, refusal) => {
@@ -158,6 +167,88 @@ impl Worker {
                 }
             };
         }
+    }
+
+    /// Takes a decision, as [`Desk::decide`](crate::Desk::decide) does, and brings the call as far as this process can.
+    /// If it was the last one that the call waited for, the decision and the claim are one commit: the function
+    /// runs after one flush less, and no other process can come in between. A decision that does not
+    /// count moves nothing. Returns when the call is closed, waits for somebody, or belongs to another process.
+    ///
+    /// ```
+    /// # use countersign::prelude::*;
+    /// # use countersign::{Answer, Phase, store::Sqlite};
+    /// # /// Restarts a service.
+    /// # #[tool(requires_confirmation)]
+    /// # fn reindex(service: String) -> String {
+    /// #     format!("{service} is up")
+    /// # }
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let engine = Engine::builder()
+    /// #     .store(Sqlite::in_memory()?)
+    /// #     .registry(Registry::of::<reindex>()?)
+    /// #     .policy(Policy::parse("[actors]\nalice = { kind = \"person\" }")?)
+    /// #     .worker(false)
+    /// #     .start()
+    /// #     .await?;
+    /// # let alice = Identity::asserted("alice")?;
+    /// # let Called::Waiting(waiting) = engine.call("reindex", r#"{"service":"billing"}"#).by(&alice).await? else {
+    /// #     panic!("it waits for alice");
+    /// # };
+    /// let asked = waiting.active_requirements().remove(0);
+    /// let decided = engine.worker().decide(Decision::confirm(&asked).by(&alice)).await?;
+    /// assert_eq!(decided.answer, Answer::Accepted);
+    /// assert!(matches!(decided.call.unwrap().phase(), Phase::Closed { .. })); // it ran
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Desk::decide`](crate::Desk::decide). [`Error::Damaged`], before anything is decided, for a call that
+    /// is not what its records say.
+    pub async fn decide(&self, decision: Decision) -> Result<Decided, Error> {
+        let (decided, _) = self.decided(decision, None).await?;
+        Ok(decided)
+    }
+
+    /// The same, for whoever leads the run of the call: where the function was run, what `run` makes of the call as it
+    /// is then is written in the commit that says how that ended. The second value is whether it was.
+    ///
+    /// The run is not written if the call or the run was moved on by somebody else meanwhile; the end of the call is.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`decide`](Self::decide).
+    pub async fn decide_in_run(
+        &self,
+        decision: Decision,
+        run: WriteRun<'_>,
+    ) -> Result<(Decided, bool), Error> {
+        self.decided(decision, Some(run)).await
+    }
+
+    async fn decided(&self, decision: Decision, run: Option<WriteRun<'_>>) -> Result<(Decided, bool), Error> {
+        let inner = &*self.0;
+        let token = random_token();
+        let turned = match inner.take(decision, Some(token_hash(&token))).await? {
+            Ok(turned) if !matches!(turned.answer, Answer::Refused(_)) => turned,
+            other => return Ok((Decided::of(other), false)),
+        };
+        let entry = inner.registry.get(turned.loaded.call.tool().as_str());
+        let (loaded, wrote_run) = match (turned.loaded.call.phase(), entry) {
+            (Phase::Executing { claim, .. }, Some(entry)) if turned.followed => {
+                let claim = *claim;
+                let ended = Box::pin(self.execute(entry, turned.loaded, claim, token, run)).await?;
+                (ended.loaded, ended.wrote_run)
+            }
+            _ => (turned.loaded, false),
+        };
+        let decided = Decided {
+            answer: turned.answer,
+            call: Some(Box::pin(self.advance_from(loaded)).await?.call),
+        };
+        Ok((decided, wrote_run))
     }
 
     /// Whether the next thing to do is a commit of ours, which is refused if the call has moved on.
@@ -317,7 +408,7 @@ impl Worker {
             };
             return Ok(Claimed::Refused(loaded.call, refusal));
         }
-        if *loaded.call.idempotent() && !(entry.descriptor)().hints.idempotent {
+        if !is_repeatable(entry, &loaded.call) {
             return Err(Error::Damaged {
                 id: *loaded.call.id(),
                 why: format!("it says that `{}` is idempotent, which it is not", entry.name),
@@ -335,17 +426,9 @@ impl Worker {
                 if !std::mem::take(&mut checked) || !matches!(call.phase(), Phase::Cleared { .. }) {
                     return Ok(Move::Leave);
                 }
-                if let Some(event) = stricter(call, directory) {
-                    return Ok(Move::Event(event));
-                }
-                let now = inner.clock.now();
-                Ok(Move::Event(Event::Claimed {
-                    worker: inner.worker,
-                    until: now.after(inner.lease),
-                    descriptor: digest,
-                    voters: Inner::voters(call, directory, now),
-                    token: Some(hash),
-                }))
+                let event = stricter(call, directory);
+                let event = event.unwrap_or_else(|| inner.claimed(call, directory, digest, hash));
+                Ok(Move::Event(event))
             })
             .await?;
         Ok(match (turned.answer.clone(), turned.loaded.call.phase()) {
@@ -368,7 +451,8 @@ impl Worker {
         loaded: Loaded,
         claim: Claim,
         token: String,
-    ) -> Result<Loaded, Error> {
+        run: Option<WriteRun<'_>>,
+    ) -> Result<Turned, Error> {
         let inner = &*self.0;
         let call = &loaded.call;
         let scope = OwnedScope {
@@ -391,19 +475,22 @@ impl Worker {
             },
             Ended::TimedOut => Event::TimedOut { claim },
         };
-        self.commit_end(loaded, &event).await
+        self.commit_end(loaded, &event, run).await
     }
 
     /// Commits how a function ended, and tries hard: what is lost here is a call in doubt.
-    async fn commit_end(&self, loaded: Loaded, event: &Event) -> Result<Loaded, Error> {
+    async fn commit_end(
+        &self,
+        loaded: Loaded,
+        event: &Event,
+        run: Option<WriteRun<'_>>,
+    ) -> Result<Turned, Error> {
         let mut pause = Duration::from_millis(20);
+        let besides = Besides { then: None, run };
         for _ in 1..MOST_COMMITS {
-            match self
-                .0
-                .turn(loaded.clone(), |_, _| Ok(Move::Event(event.clone())))
-                .await
-            {
-                Ok(turned) => return Ok(turned.loaded),
+            let ended = |_: &Call, _: &Directory| Ok(Move::Event(event.clone()));
+            match self.0.turn_and(loaded.clone(), ended, besides).await {
+                Ok(turned) => return Ok(turned),
                 Err(Error::Store(error)) => {
                     tracing::error!(call = %loaded.call.id(), %error, "the end of a call cannot be stored; trying again");
                     tokio::time::sleep(pause).await;
@@ -412,15 +499,31 @@ impl Worker {
                 Err(error) => return Err(error),
             }
         }
-        Ok(self
-            .0
-            .turn(loaded, |_, _| Ok(Move::Event(event.clone())))
-            .await?
-            .loaded)
+        let ended = |_: &Call, _: &Directory| Ok(Move::Event(event.clone()));
+        self.0.turn_and(loaded, ended, besides).await
     }
 }
 
 impl Inner {
+    /// The claim of a call that was just cleared, if it can be run here and needs no other word first.
+    pub(crate) fn claiming(&self, call: &Call, directory: &Directory, token: Digest) -> Option<Event> {
+        let entry = self.registry.get(call.tool().as_str())?;
+        let is_same = entry.digest() == *call.descriptor() && is_repeatable(entry.definition(), call);
+        let is_free = matches!(call.phase(), Phase::Cleared { .. }) && stricter(call, directory).is_none();
+        (is_same && is_free).then(|| self.claimed(call, directory, entry.digest(), token))
+    }
+
+    fn claimed(&self, call: &Call, directory: &Directory, descriptor: Digest, token: Digest) -> Event {
+        let now = self.clock.now();
+        Event::Claimed {
+            worker: self.worker,
+            until: now.after(self.lease),
+            descriptor,
+            voters: Self::voters(call, directory, now),
+            token: Some(token),
+        }
+    }
+
     /// Does what time has brought to a call, one thing after the other, until nothing is due.
     async fn catch_up(&self, mut loaded: Loaded) -> Result<(), Error> {
         loop {
@@ -435,6 +538,11 @@ impl Inner {
             loaded = turned.loaded;
         }
     }
+}
+
+/// Whether a tool may be repeated if its call says so.
+fn is_repeatable(tool: &Definition, call: &Call) -> bool {
+    !*call.idempotent() || (tool.descriptor)().hints.idempotent
 }
 
 /// What a worker has under way.

@@ -1,5 +1,6 @@
-//! A gated cycle (call, confirm, run, close) in four commits, against four raw single-row commits of
-//! the same size on the same disk; alone and 64 at once.
+//! A gated cycle (call, confirm, run, close) against four raw single-row commits of the same size on the same disk:
+//! confirmed by whoever runs it, in three commits, and at a desk with a worker that comes after it, in four. The first
+//! also 64 at once.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -55,9 +56,27 @@ async fn bench(in_memory: bool) -> Bench {
     }
 }
 
+/// Who takes the confirmation.
+#[derive(Clone, Copy)]
+enum Way {
+    /// A worker, which claims the call in the same commit.
+    Worker,
+    /// The desk; a worker claims the call later.
+    Desk,
+}
+
+impl Way {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Worker => "gated_cycle",
+            Self::Desk => "gated_cycle_at_a_desk",
+        }
+    }
+}
+
 impl Bench {
     /// Call, confirm, run, close.
-    async fn cycle(&self) {
+    async fn cycle(&self, way: Way) {
         let called = self
             .engine
             .call("restart", r#"{"service":"billing"}"#)
@@ -68,18 +87,18 @@ impl Bench {
             unreachable!("it waits")
         };
         let requirement = waiting.active_requirements().remove(0);
-        self.engine
-            .desk()
-            .decide(Decision::confirm(&requirement).by(&self.alice))
-            .await
-            .expect("a decision");
-        let call = self
-            .engine
-            .worker()
-            .advance(waiting.call_id())
-            .await
-            .expect("a run")
-            .call;
+        let decision = Decision::confirm(&requirement).by(&self.alice);
+        let call = match way {
+            Way::Worker => {
+                let decided = self.engine.worker().decide(decision).await;
+                decided.expect("a decision").call.expect("a call")
+            }
+            Way::Desk => {
+                self.engine.desk().decide(decision).await.expect("a decision");
+                let advanced = self.engine.worker().advance(waiting.call_id()).await;
+                advanced.expect("a run").call
+            }
+        };
         assert!(matches!(
             call.phase(),
             Phase::Closed {
@@ -143,11 +162,15 @@ pub(crate) fn all(criterion: &mut Criterion) {
     println!("a commit of a cycle writes {} bytes of rows", row.len());
 
     let mut group = criterion.benchmark_group("gated_cycle");
-    group.bench_function("alone", |it| it.iter(|| runtime.block_on(disk.cycle())));
+    group.bench_function("alone", |it| {
+        it.iter(|| runtime.block_on(disk.cycle(Way::Worker)));
+    });
     group.finish();
 
-    report_pairs(&runtime, &disk, &connection, &row);
-    report_cpu(&runtime, &disk, &connection, &row);
+    for way in [Way::Worker, Way::Desk] {
+        report_pairs(&runtime, &disk, way, &connection, &row);
+        report_cpu(&runtime, &disk, way, &connection, &row);
+    }
     report_concurrent(&runtime);
 }
 
@@ -155,7 +178,7 @@ pub(crate) fn all(criterion: &mut Criterion) {
 fn bytes_per_commit(runtime: &tokio::runtime::Runtime) -> usize {
     runtime.block_on(async {
         let bench = bench(false).await;
-        bench.cycle().await;
+        bench.cycle(Way::Desk).await;
         let entries = bench
             .engine
             .store()
@@ -176,7 +199,13 @@ fn bytes_per_commit(runtime: &tokio::runtime::Runtime) -> usize {
 }
 
 /// The two in turn, so that a disk that is slow for a while is slow for both.
-fn report_pairs(runtime: &tokio::runtime::Runtime, bench: &Bench, connection: &Connection, row: &[u8]) {
+fn report_pairs(
+    runtime: &tokio::runtime::Runtime,
+    bench: &Bench,
+    way: Way,
+    connection: &Connection,
+    row: &[u8],
+) {
     const PAIRS: usize = 1000;
     let (mut theirs, mut ours) = (Vec::with_capacity(PAIRS), Vec::with_capacity(PAIRS));
     for _ in 0..PAIRS {
@@ -184,7 +213,7 @@ fn report_pairs(runtime: &tokio::runtime::Runtime, bench: &Bench, connection: &C
         raw(connection, row);
         theirs.push(start.elapsed());
         let start = Instant::now();
-        runtime.block_on(bench.cycle());
+        runtime.block_on(bench.cycle(way));
         ours.push(start.elapsed());
     }
     // Seconds for a thousand are milliseconds for one.
@@ -196,8 +225,9 @@ fn report_pairs(runtime: &tokio::runtime::Runtime, bench: &Bench, connection: &C
     let means = (mean(&ours), mean(&theirs));
     let medians = (median(&mut ours), median(&mut theirs));
     println!(
-        "gated_cycle/in_turn: median {:.3} ms against {:.3} ms for four raw commits: {:.2} times; \
+        "{}/in_turn: median {:.3} ms against {:.3} ms for four raw commits: {:.2} times; \
          mean {:.3} ms against {:.3} ms: {:.2} times",
+        way.name(),
         medians.0,
         medians.1,
         medians.0 / medians.1,
@@ -208,7 +238,13 @@ fn report_pairs(runtime: &tokio::runtime::Runtime, bench: &Bench, connection: &C
 }
 
 /// The two in turn here too. The kernel's part of a flush is in both.
-fn report_cpu(runtime: &tokio::runtime::Runtime, bench: &Bench, connection: &Connection, row: &[u8]) {
+fn report_cpu(
+    runtime: &tokio::runtime::Runtime,
+    bench: &Bench,
+    way: Way,
+    connection: &Connection,
+    row: &[u8],
+) {
     const ROUNDS: u32 = 10;
     const CYCLES: u32 = 100;
     let (mut theirs, mut ours) = (Duration::ZERO, Duration::ZERO);
@@ -220,7 +256,7 @@ fn report_cpu(runtime: &tokio::runtime::Runtime, bench: &Bench, connection: &Con
         let start = cpu();
         runtime.block_on(async {
             for _ in 0..CYCLES {
-                bench.cycle().await;
+                bench.cycle(way).await;
             }
         });
         ours += cpu().saturating_sub(start);
@@ -228,8 +264,9 @@ fn report_cpu(runtime: &tokio::runtime::Runtime, bench: &Bench, connection: &Con
     let stats = bench.store.stats();
     let of_one = |used: Duration| used.as_secs_f64() * 1000.0 / f64::from(ROUNDS * CYCLES);
     println!(
-        "gated_cycle/alone: {:.3} ms CPU per cycle against {:.3} ms for four raw commits; \
+        "{}/alone: {:.3} ms CPU per cycle against {:.3} ms for four raw commits; \
          {:.2} commits and {:.2} flushes per cycle",
+        way.name(),
         of_one(ours),
         of_one(theirs),
         per(stats.commits - before.commits, ROUNDS * CYCLES),
@@ -261,7 +298,7 @@ fn report_concurrent(runtime: &tokio::runtime::Runtime) {
                         .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |it| it.checked_sub(1))
                         .is_ok()
                     {
-                        bench.cycle().await;
+                        bench.cycle(Way::Worker).await;
                     }
                 });
             }

@@ -9,7 +9,7 @@ use countersign::store::{Commit, Committed, Sqlite, StoreError};
 use countersign::testing::TestClock;
 use tokio::sync::Notify;
 
-use crate::flows::{self, Acks, Flow, Ledger, calls, open, play, prepared, settle, sqlite};
+use crate::flows::{self, Acks, Flow, Ledger, Way, calls, open, play, prepared, settle, sqlite};
 use crate::stores::{Guard, Guarded};
 
 /// What happens at the n-th commit.
@@ -78,7 +78,7 @@ impl Guard for Faulty {
 use countersign::store::Store as _;
 
 /// The life of a process: it opens a call and brings it on, and tries again what fails.
-pub(crate) async fn live(engine: &countersign::Engine, flow: Flow, acks: &Acks) {
+pub(crate) async fn live(engine: &countersign::Engine, flow: Flow, way: Way, acks: &Acks) {
     let id = loop {
         if let Ok(id) = open(engine, flow).await {
             break id;
@@ -87,7 +87,7 @@ pub(crate) async fn live(engine: &countersign::Engine, flow: Flow, acks: &Acks) 
     acks.push(&id, "call.opened", "");
     for _ in 0..5 {
         let heard = |call: &_, kind: &str, on: &str| acks.push(call, kind, on);
-        if play(engine, id, heard).await.is_ok() {
+        if play(engine, id, way, heard).await.is_ok() {
             return;
         }
     }
@@ -95,7 +95,7 @@ pub(crate) async fn live(engine: &countersign::Engine, flow: Flow, acks: &Acks) 
 }
 
 /// Interrupts a flow at commit `at`. False if it has fewer commits than that.
-async fn interrupted(flow: Flow, fault: Fault, at: usize, seen: &mut [usize; 2]) -> bool {
+async fn interrupted(flow: Flow, way: Way, fault: Fault, at: usize, seen: &mut [usize; 2]) -> bool {
     let dir = tempfile::tempdir().unwrap();
     let clock = TestClock::new();
     let ledger = Ledger::new(dir.path(), |_| {});
@@ -116,10 +116,10 @@ async fn interrupted(flow: Flow, fault: Fault, at: usize, seen: &mut [usize; 2])
         let engine = flows::engine(store, clock.clone(), &ledger, false).await;
         tokio::select! {
             () = plan.died.notified() => {}
-            () = live(&engine, flow, &acks) => {}
+            () = live(&engine, flow, way, &acks) => {}
         }
     }
-    let context = format!("{flow:?} {fault:?} at commit {at}");
+    let context = format!("{flow:?} {way:?} {fault:?} at commit {at}");
     let fired = plan.commits.load(Ordering::SeqCst) >= at;
     clock.advance(Duration::from_hours(1));
     let engine = flows::engine(sqlite(dir.path()), clock, &ledger, false).await;
@@ -138,6 +138,12 @@ async fn interrupted(flow: Flow, fault: Fault, at: usize, seen: &mut [usize; 2])
 }
 
 async fn check(flow: Flow) {
+    for way in Way::ALL {
+        check_way(flow, way).await;
+    }
+}
+
+async fn check_way(flow: Flow, way: Way) {
     let (mut cases, mut seen) = (0, [0; 2]);
     for fault in [
         Fault::FailsBefore,
@@ -146,14 +152,14 @@ async fn check(flow: Flow) {
         Fault::DiesAfter,
     ] {
         let mut at = 1;
-        while interrupted(flow, fault, at, &mut seen).await {
+        while interrupted(flow, way, fault, at, &mut seen).await {
             at += 1;
             assert!(at < 50, "{flow:?} never ends");
         }
         cases += at - 1;
     }
     println!(
-        "{flow:?}: {cases} interruptions, {} ended, {} were in doubt",
+        "{flow:?} {way:?}: {cases} interruptions, {} ended, {} were in doubt",
         seen[0], seen[1]
     );
     let runs = !matches!(

@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 use tokio::sync::Notify;
 
 use crate::crash::live;
-use crate::flows::{self, Acks, Flow, Ledger, calls, count, prepared, records, settle, sqlite};
+use crate::flows::{self, Acks, Flow, Ledger, Way, calls, count, prepared, records, settle, sqlite};
 use crate::stores::{Guard, Guarded};
 use crate::traces::Seen;
 use crate::world::{code, who};
@@ -181,14 +181,14 @@ async fn everywhere<P: Future<Output = bool>>(what: &str, play: impl Fn(usize, b
     assert!(cases > 4, "{what} hardly uses its store");
 }
 
-async fn flow(flow: Flow, at: usize, after: bool) -> bool {
+async fn flow(flow: Flow, way: Way, at: usize, after: bool) -> bool {
     let scene = Scene::new(at, after).await;
     // A trace reads records too; if it cannot, nothing else may notice.
     let (_seen, _listening) = Seen::listen();
     let acks = Acks::default();
     let engine = flows::engine(scene.faulty(), scene.clock.clone(), &scene.ledger, false).await;
     scene.arm();
-    live(&engine, flow, &acks).await;
+    live(&engine, flow, way, &acks).await;
     let context = scene.context(flow);
     scene.clock.advance(Duration::from_hours(1));
     let engine = flows::engine(
@@ -217,7 +217,13 @@ async fn flow(flow: Flow, at: usize, after: bool) -> bool {
     scene.plan.fired()
 }
 
-crate::flows::for_every_flow!(|flow, name| everywhere(name, move |at, after| self::flow(flow, at, after)));
+async fn both_ways(flow: Flow, name: &str) {
+    for way in Way::ALL {
+        everywhere(name, move |at, after| self::flow(flow, way, at, after)).await;
+    }
+}
+
+crate::flows::for_every_flow!(both_ways);
 
 /// Whether a function is to hang, as one whose process dies does, and that it does.
 #[derive(Clone, Default)]

@@ -7,7 +7,9 @@ use std::sync::{Arc, Mutex};
 
 use countersign::prelude::*;
 use countersign::store::{CallFilter, Sqlite, Store};
-use countersign::{Call, CallId, Error, Outcome, Phase, Requirement, RequirementKind, Source, Verdict};
+use countersign::{
+    Call, CallId, Decided, Error, Outcome, Phase, Requirement, RequirementKind, Source, Verdict,
+};
 use serde_json::{Value, json};
 
 use crate::world::{POLICY, code, who};
@@ -265,10 +267,29 @@ pub(crate) async fn open(engine: &Engine, flow: Flow) -> Result<CallId, Error> {
     }
 }
 
+/// Who takes a decision: the desk, and a worker comes later; or a worker, who claims what it clears with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    Desk,
+    Worker,
+}
+
+impl Way {
+    pub(crate) const ALL: [Self; 2] = [Self::Desk, Self::Worker];
+
+    pub(crate) async fn decide(self, engine: &Engine, decision: Decision) -> Result<Decided, Error> {
+        match self {
+            Self::Desk => engine.desk().decide(decision).await,
+            Self::Worker => engine.worker().decide(decision).await,
+        }
+    }
+}
+
 /// Brings a call on until it is closed or in doubt. `after` hears of everything that was acknowledged.
 pub(crate) async fn play(
     engine: &Engine,
     id: CallId,
+    way: Way,
     mut acknowledged: impl FnMut(&CallId, &str, &str),
 ) -> Result<Call, Error> {
     loop {
@@ -290,7 +311,7 @@ pub(crate) async fn play(
         let decision = Decision::new(on, verdict.clone())
             .by(&who(by))
             .reason("by script");
-        let decided = engine.desk().decide(decision).await?;
+        let decided = way.decide(engine, decision).await?;
         let answer = code(&decided.answer);
         assert!(
             matches!(answer, "accepted" | "repeated"),
@@ -395,7 +416,7 @@ pub(crate) async fn settle(
 ) -> &'static str {
     let call = engine.desk().call(id).await.unwrap();
     honest(engine, &call, ledger, acks, context).await;
-    let call = play(engine, id, |_, _, _| {}).await.unwrap();
+    let call = play(engine, id, Way::Desk, |_, _, _| {}).await.unwrap();
     let flow = Flow::of(&call);
     honest(engine, &call, ledger, acks, &format!("{context}, continued")).await;
     match call.phase() {
@@ -430,7 +451,7 @@ pub(crate) async fn settle(
             };
             let decided = engine.desk().decide(by("olivia", verdict)).await.unwrap();
             assert_eq!(code(&decided.answer), "accepted", "{context}");
-            let call = play(engine, id, |_, _, _| {}).await.unwrap();
+            let call = play(engine, id, Way::Desk, |_, _, _| {}).await.unwrap();
             assert!(
                 matches!(call.phase(), Phase::Closed { .. }),
                 "{context}: {:?}",

@@ -15,7 +15,7 @@ use countersign::store::{Commit, Committed, Sqlite, Store as _, StoreError};
 use countersign::{CallId, Engine, Timestamp};
 use tempfile::TempDir;
 
-use crate::flows::{self, Ack, Flow, Ledger, calls, open, play, prepared, settle, sqlite};
+use crate::flows::{self, Ack, Flow, Ledger, Way, calls, open, play, prepared, settle, sqlite};
 use crate::process::{Other, Random, hear, rounds, say, task};
 use crate::stores::{Guard, Guarded};
 
@@ -82,12 +82,13 @@ async fn life(dir: &Path, task: &str) {
     let engine = flows::engine(store, SystemClock, &ledger, false).await;
     speak("alive");
     let chosen = |it: &&Flow| flow == "all" || format!("{it:?}") == flow;
-    loop {
-        for flow in Flow::ALL.iter().filter(chosen) {
+    for round in 0.. {
+        for (number, flow) in Flow::ALL.iter().filter(chosen).enumerate() {
+            let way = Way::ALL[(round + number) % 2];
             let id = open(&engine, *flow).await.unwrap();
             speak(&format!("ack {id} call.opened "));
             let heard = |id: &CallId, kind: &str, on: &str| speak(&format!("ack {id} {kind} {on}"));
-            let call = play(&engine, id, heard).await.unwrap();
+            let call = play(&engine, id, way, heard).await.unwrap();
             speak(&format!("end {id} {}", call.phase().name()));
         }
         speak("round");

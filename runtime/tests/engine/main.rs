@@ -23,6 +23,7 @@ mod lent;
 mod links;
 mod mutations;
 mod notices;
+mod one_commit;
 mod people;
 mod process;
 mod races;

@@ -21,19 +21,19 @@ use crate::world::{Effects, POLICY, World, code, who};
 /// Confirmed, then approved.
 #[approval(required, pool = "managers")]
 #[tool(requires_confirmation)]
-async fn ship(#[state] effects: Effects, n: u32) -> u32 {
+pub(crate) async fn ship(#[state] effects: Effects, n: u32) -> u32 {
     effects.push(format!("ship {n}"));
     n
 }
 
-fn without_bob() -> String {
+pub(crate) fn without_bob() -> String {
     POLICY.replace(
         "bob = { kind = \"person\", roles = [\"manager\"] }",
         "bob = { kind = \"person\" }",
     )
 }
 
-fn with_finance() -> String {
+pub(crate) fn with_finance() -> String {
     format!("{POLICY}\n[[rules]]\nname = \"late\"\ntool = \"ship\"\napprovals = [{{ pool = \"finance\" }}]\n")
 }
 
@@ -44,10 +44,10 @@ struct Interloper {
     work: Mutex<Option<Work>>,
 }
 
-type Work = Box<dyn FnOnce() -> futures::Boxed + Send>;
+pub(crate) type Work = Box<dyn FnOnce() -> futures::Boxed + Send>;
 
-mod futures {
-    pub(super) type Boxed = std::pin::Pin<Box<dyn Future<Output = ()> + Send>>;
+pub(crate) mod futures {
+    pub(crate) type Boxed = std::pin::Pin<Box<dyn Future<Output = ()> + Send>>;
 }
 
 impl Interloper {
@@ -89,7 +89,7 @@ async fn beside(world: &World, policy: &str) -> Engine {
 }
 
 /// An engine on the world's file that is interrupted once.
-async fn interrupted(world: &World, before: &'static str, work: Work) -> Engine {
+pub(crate) async fn interrupted(world: &World, before: &'static str, work: Work) -> Engine {
     let guard = Arc::new(Interloper {
         before,
         work: Mutex::new(Some(work)),
@@ -109,7 +109,7 @@ async fn interrupted(world: &World, before: &'static str, work: Work) -> Engine 
 }
 
 /// Loads another policy, as another process would.
-fn loads(world: &World, policy: String) -> Work {
+pub(crate) fn loads(world: &World, policy: String) -> Work {
     let (dir, clock) = (world.dir.clone(), world.clock.clone());
     Box::new(move || {
         Box::pin(async move {
@@ -118,7 +118,7 @@ fn loads(world: &World, policy: String) -> Work {
     })
 }
 
-async fn say_to(engine: &Engine, call: &Call, by: &str, verdict: Verdict) -> (&'static str, Call) {
+pub(crate) async fn say_to(engine: &Engine, call: &Call, by: &str, verdict: Verdict) -> (&'static str, Call) {
     let on = call.requirements().into_iter().find(|it| {
         let pool = it.pool.as_ref().map(ToString::to_string);
         pool.is_none_or(|it| (it == "finance") == matches!(by, "carol" | "dave"))
@@ -140,7 +140,7 @@ async fn cleared(world: &World) -> Call {
     call
 }
 
-async fn kinds(engine: &Engine, call: &Call) -> Vec<String> {
+pub(crate) async fn kinds(engine: &Engine, call: &Call) -> Vec<String> {
     let records = records(engine, *call.id()).await;
     records
         .iter()

@@ -10,7 +10,7 @@ use countersign::trace::{Recorder, Sink as _, SpanId, TraceFile, TraceId, Traced
 use countersign::{CallId, Engine};
 use serde_json::{Map, Value, json};
 
-use crate::flows::{self, Flow, Ledger, open, play, prepared, sqlite};
+use crate::flows::{self, Flow, Ledger, Way, open, play, prepared, sqlite};
 use crate::traces::listen;
 
 fn id(number: u128) -> CallId {
@@ -254,7 +254,7 @@ async fn told(tracing: Tracing) -> (Vec<Value>, usize) {
         .unwrap();
     for flow in Flow::ALL {
         let id = open(&engine, flow).await.unwrap();
-        play(&engine, id, |_, _, _| {}).await.unwrap();
+        play(&engine, id, Way::Desk, |_, _, _| {}).await.unwrap();
         file.flush();
         match tracing {
             Tracing::DeletedOnTheWay => std::fs::remove_file(&path).unwrap(),
