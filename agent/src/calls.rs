@@ -3,7 +3,7 @@
 use countersign::core::call::{Call, Effect, Outcome, Phase, Source};
 use countersign::core::gate::DeclaredGates;
 use countersign::schema::View;
-use countersign::{Called, Engine, Error as EngineError, Tier};
+use countersign::{CallBuilder, Called, Engine, Error as EngineError, Tier};
 use serde_json::{Map, Value, json};
 use tokio::task::JoinSet;
 
@@ -12,8 +12,8 @@ use crate::error::Error;
 use crate::event::{EventKind, Plan};
 use crate::hook::Place;
 use crate::message::ToolCall;
-use crate::run::{Run, Status};
-use crate::stored::{Safe, Stored};
+use crate::run::{Run, Status, opened};
+use crate::stored::{Beside, Safe, Stored};
 use crate::transcript::Slot;
 
 /// What a model is told of a call that ended with its process.
@@ -107,6 +107,7 @@ impl Driver {
                     }
                     Made::Answered(content) => found.push((place, content)),
                     Made::Waits(call) => open.push((place, *call)),
+                    Made::Paused(call) => return Ok(Some(Run::of(&self.run, &[*call]))),
                 }
             } else {
                 in_place.push((place, slot, proposal));
@@ -169,15 +170,11 @@ impl Driver {
         let engine = self.agent.0.engine.clone();
         let id = slot.plan.call;
         let settled = self.settled.iter().position(|it| *it.id() == id);
-        let stored = match (settled, proposal) {
-            (Some(place), _) => Some(self.settled.swap_remove(place)),
+        let stored = match settled.map(|it| self.settled.swap_remove(it)) {
+            Some(call) => Some(call),
             // Proposed just now: if it is stored all the same, opening it again finds it.
-            (None, Some(_)) => None,
-            (None, None) => match engine.desk().call(id).await {
-                Ok(call) => Some(call),
-                Err(EngineError::UnknownCall(_)) => None,
-                Err(error) => return Err(error.into()),
-            },
+            None if proposal.is_some() => None,
+            None => opened(&engine, id).await?,
         };
         let call = match stored {
             Some(call) => call,
@@ -199,8 +196,16 @@ impl Driver {
                     // not what is called, and nothing remembered covers it.
                     call = call.proposed(proposal.and_then(|it| it.original.as_deref()).unwrap_or("{}"));
                 }
-                match self.alive(call.into_future()).await? {
+                let opened = if self.run.has_news() && proposal.is_some() {
+                    self.open_with_run(call).await?
+                } else {
+                    self.alive(call.into_future()).await?
+                };
+                match opened {
                     Ok(Called::Done(outcome)) => return Ok(Made::Closed(outcome)),
+                    Ok(Called::Waiting(waiting)) if self.run.status == Status::Paused => {
+                        return Ok(Made::Paused(Box::new(waiting.call().clone())));
+                    }
                     Ok(Called::Waiting(waiting)) => waiting.call().clone(),
                     Err(error) => return said(error).map(Made::Answered),
                 }
@@ -217,6 +222,34 @@ impl Driver {
             Some(outcome) => Made::Closed(outcome.clone()),
             None => Made::Waits(Box::new(call)),
         })
+    }
+
+    /// Opens the only call of a turn, in one commit with the message that it is in: and with the pause, if it asks.
+    async fn open_with_run(&mut self, call: CallBuilder<'_>) -> Led<Result<Called, EngineError>> {
+        self.count_time();
+        let session = self.run.session.clone();
+        let beside = Beside::new(&self.agent, &self.run);
+        let write = |call: &Call| {
+            beside.write(|run| {
+                if !call.requirements().is_empty() {
+                    run.paused(std::slice::from_ref(call));
+                }
+            })
+        };
+        let mut call = call.in_run(self.run.id, &write);
+        if let Some(session) = &session {
+            call = call.session(session.as_str());
+        }
+        let opened = call.await;
+        if opened.is_ok()
+            && let Some((run, events)) = beside.written()
+        {
+            self.run = run;
+            for event in events {
+                self.say(event);
+            }
+        }
+        Ok(opened)
     }
 
     /// Runs what nobody is asked about, all at once.
@@ -297,7 +330,11 @@ impl Driver {
                 begun.state.auth.clone_from(&self.run.state.auth);
                 // Nobody hears the agents that are asked: their runs have events of their own.
                 let started = agent.begin(begun, self.by.clone(), input, None);
-                self.alive(started).await??
+                match self.alive(started).await? {
+                    // It was never written, because this run is not led any more.
+                    Err(Error::UnknownRun(unwritten)) if unwritten == id => return Err(Halt::Lost),
+                    other => other?,
+                }
             }
         };
         Ok(match run.status() {
@@ -323,6 +360,8 @@ enum Made {
     /// It was not opened; the model is told this.
     Answered(String),
     Waits(Box<Call>),
+    /// So does the run, and that is written.
+    Paused(Box<Call>),
 }
 
 /// A call that nobody is asked about.

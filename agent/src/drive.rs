@@ -21,7 +21,7 @@ use crate::event::{EventKind, Plan, RunEvent};
 use crate::hook::{Hooked, Place, Seen, Verdict};
 use crate::message::{Assistant, Message, ToolCall};
 use crate::model::{Deltas, ModelError, Reply, Request};
-use crate::run::{Run, Status, open_calls};
+use crate::run::{Run, Status, opened};
 use crate::stored::{Lost, Safe, Stored};
 use crate::transcript::Slot;
 
@@ -115,9 +115,7 @@ impl Driver {
 
     /// Writes what happened, and tells it.
     pub(crate) async fn commit(&mut self, safe: Safe) -> Led<()> {
-        let led = self.since.elapsed();
-        self.since += led;
-        self.run.state.led_ms += u64::try_from(led.as_millis()).unwrap_or(u64::MAX);
+        self.count_time();
         let inner = &self.agent.0;
         match self.run.commit(&inner.engine, inner.lease, safe).await? {
             Err(Lost) => Err(Halt::Lost),
@@ -130,7 +128,14 @@ impl Driver {
         }
     }
 
-    fn say(&self, event: RunEvent) {
+    /// Adds the time since the last commit to that for which the run was led.
+    pub(crate) fn count_time(&mut self) {
+        let led = self.since.elapsed();
+        self.since += led;
+        self.run.state.led_ms += u64::try_from(led.as_millis()).unwrap_or(u64::MAX);
+    }
+
+    pub(crate) fn say(&self, event: RunEvent) {
         if let Some(tell) = &self.tell {
             // Nobody listening any more is no reason to stop.
             let _ = tell.send(event);
@@ -287,8 +292,14 @@ impl Driver {
             plans.push(plan);
             real.push(proposal);
         }
+        // A single call that asks people is opened in the commit that says so; before any other is made, what was
+        // said is written. A run that another one has asked for begins only while that one is led.
+        let asks = matches!(&*plans, [plan] if plan.gated && plan.refused.is_none() && plan.child.is_none());
+        let asks = asks && (self.run.is_stored() || self.run.state.parent.is_none());
         self.run.happened(EventKind::Said { said, plans, usage });
-        self.commit(Safe::Process).await?;
+        if !asks {
+            self.commit(Safe::Process).await?;
+        }
         self.fresh = Some(real);
         Ok(())
     }
@@ -410,13 +421,7 @@ impl Driver {
 
     /// Stops here: what these calls ask is up to others now.
     pub(crate) async fn pause(&mut self, calls: &[Call]) -> Led<Run> {
-        let requirements = calls
-            .iter()
-            .flat_map(Call::requirements)
-            .map(|it| it.id)
-            .collect();
-        self.run.happened(EventKind::RunPaused { requirements });
-        self.run.status = Status::Paused;
+        self.run.paused(calls);
         self.commit(Safe::Process).await?;
         Ok(Run::of(&self.run, calls))
     }
@@ -440,7 +445,7 @@ impl Agent {
         let engine = &self.0.engine;
         let Plan { call, child, .. } = &slot.plan;
         let Some(child) = child else {
-            return Ok(open_calls(engine, [*call]).await?);
+            return Ok(opened(engine, *call).await?.into_iter().collect());
         };
         match Stored::load(engine, *child).await? {
             Some(child) => Box::pin(self.asked(&child)).await,

@@ -7,19 +7,22 @@ use countersign::core::actor::OPERATOR;
 use countersign::core::call::{Answer, Phase};
 use countersign::core::tool::BoxFuture;
 use countersign::store::RunFilter;
-use countersign::{ActorId, Call, Decision, Identity, RequirementId, RunId, SessionId};
+use countersign::{ActorId, Call, CallId, Decision, Identity, RequirementId, RunId, SessionId};
 use serde_json::json;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 use crate::agent::Agent;
+use crate::calls;
 use crate::detached::Detached;
 use crate::drive::{Driver, Halt, Led};
 use crate::error::Error;
 use crate::event::{EventKind, RunEvent};
+use crate::hook::Hooked;
 use crate::run::{Run, Status};
 use crate::session::Found;
 use crate::start::Running;
-use crate::stored::{Safe, Stopping, Stored, events};
+use crate::stored::{Beside, Safe, Stopping, Stored, events};
+use crate::transcript::Slot;
 
 /// Decisions about a run that is paused. `await` it: the run goes on if nothing is open any more, and comes back when
 /// it is over or waits again.
@@ -64,15 +67,36 @@ impl Continue<'_> {
             let (leader, run) = agent.load(id).await?;
             leader.check(&run, &decisions).await?;
             let mut refusals = Vec::new();
-            let desk = agent.0.engine.desk();
+            let (desk, worker) = (agent.0.engine.desk(), agent.0.engine.worker());
+            let (mut left, mut led) = (decisions.len(), None);
             for decision in decisions {
+                left -= 1;
                 let on = decision.requirement();
-                if let Answer::Refused(refusal) = desk.decide(decision).await?.answer {
+                // All are taken before anything runs; the last one may bring its call to run in the same breath, and
+                // the run to go on with what came of it.
+                let decided = match leader.last_slot(&run, on.call()) {
+                    _ if left > 0 => desk.decide(decision).await?,
+                    None => worker.decide(decision).await?,
+                    Some(slot) => {
+                        let beside = Beside::new(&leader, &run);
+                        let write = |call: &Call| {
+                            let content = calls::closed(call).map(calls::told)?;
+                            beside.write(|run| run.goes_on(slot, content))
+                        };
+                        let (decided, is_written) = worker.decide_in_run(decision, &write).await?;
+                        led = beside.written().filter(|_| is_written);
+                        decided
+                    }
+                };
+                if let Answer::Refused(refusal) = decided.answer {
                     refusals.push((on, refusal));
                 }
             }
             // If it has moved on since it was loaded, the first commit is refused, and it is loaded again.
-            let mut run = agent.progress_of(id, Some((leader, run)), tell).await?;
+            let mut run = match led {
+                Some((run, events)) => leader.lead_on(run, events, tell).await?,
+                None => agent.progress_of(id, Some((leader, run)), tell).await?,
+            };
             run.refusals = refusals;
             Ok(run)
         })
@@ -172,13 +196,61 @@ impl Agent {
         Driver::new(self.clone(), run, by)
     }
 
+    /// The only place of its turn that has no result, if that waits for this call, and what comes of it is told the
+    /// model as it is.
+    fn last_slot<'a>(&self, run: &'a Stored, call: CallId) -> Option<&'a Slot> {
+        let turn = run
+            .transcript
+            .turn
+            .as_ref()
+            .filter(|_| run.status == Status::Paused)?;
+        let mut open = turn.slots.iter().filter(|it| it.result.is_none());
+        let slot = open.next().filter(|_| open.next().is_none())?;
+        let is_it = slot.plan.call == call && slot.plan.child.is_none();
+        let as_it_is = self.0.hooks.tool.iter().all(Hooked::is_background);
+        (is_it && as_it_is).then_some(slot)
+    }
+
+    /// Leads a run on that was taken up by the commit that closed its last call.
+    async fn lead_on(
+        &self,
+        run: Stored,
+        events: Vec<RunEvent>,
+        tell: Option<UnboundedSender<RunEvent>>,
+    ) -> Result<Run, Error> {
+        let id = run.id;
+        let mut driver = self.driver(run);
+        driver.tell.clone_from(&tell);
+        for event in events {
+            driver.say(event);
+        }
+        let led = async {
+            driver.prepare().await?;
+            driver.lead().await
+        };
+        match led.await {
+            Ok(run) => Ok(run),
+            Err(Halt::Lost) => self.progress_of(id, None, tell).await,
+            Err(Halt::Error(error)) => Err(error),
+        }
+    }
+
     /// Whether all decisions are about what this run asks, each about something else.
     async fn check(&self, run: &Stored, decisions: &[Decision]) -> Result<(), Error> {
         let mut seen: HashSet<RequirementId> = HashSet::new();
-        if decisions.is_empty() {
-            return Ok(());
+        let slots = run.transcript.turn.iter().flat_map(|it| &it.slots);
+        let (children, own): (Vec<_>, Vec<_>) = slots
+            .filter(|it| it.result.is_none())
+            .partition(|it| it.plan.child.is_some());
+        let mut calls: HashSet<CallId> = own.iter().map(|it| it.plan.call).collect();
+        if decisions
+            .iter()
+            .any(|it| !calls.contains(&it.requirement().call()))
+        {
+            for slot in children {
+                calls.extend(self.asked_by(slot).await?.iter().map(|it| *it.id()));
+            }
         }
-        let calls: HashSet<_> = self.asked(run).await?.iter().map(|it| *it.id()).collect();
         for decision in decisions {
             let on = decision.requirement();
             if !calls.contains(&on.call()) {
@@ -317,7 +389,7 @@ impl Agent {
             } else {
                 call
             };
-            if crate::calls::closed(&call).is_none() {
+            if calls::closed(&call).is_none() {
                 open.push(call);
             } else {
                 closed.push(call);

@@ -187,18 +187,11 @@ impl Run {
     }
 }
 
-/// The calls of a run that are still open, where they are stored already.
-pub(crate) async fn open_calls(
-    engine: &Engine,
-    ids: impl IntoIterator<Item = CallId>,
-) -> Result<Vec<Call>, countersign::Error> {
-    let mut calls = Vec::new();
-    for id in ids {
-        match engine.desk().call(id).await {
-            Ok(call) => calls.push(call),
-            Err(countersign::Error::UnknownCall(_)) => {}
-            Err(error) => return Err(error),
-        }
+/// A call, if it was opened.
+pub(crate) async fn opened(engine: &Engine, id: CallId) -> Result<Option<Call>, countersign::Error> {
+    match engine.desk().call(id).await {
+        Ok(call) => Ok(Some(call)),
+        Err(countersign::Error::UnknownCall(_)) => Ok(None),
+        Err(error) => Err(error),
     }
-    Ok(calls)
 }

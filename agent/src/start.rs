@@ -237,8 +237,9 @@ impl Driver {
                 }
             }
             match self.lead().await {
-                // Another message of the session was faster; the model was asked in vain.
-                Err(Halt::Lost) if !self.run.is_stored() => {}
+                // Another message of the session was faster; the model was asked in vain. Without a session, it is the
+                // run that asked for this one that is no longer led: then it is not asked again.
+                Err(Halt::Lost) if !self.run.is_stored() && self.run.session.is_some() => {}
                 other => return other,
             }
         }

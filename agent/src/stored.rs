@@ -1,16 +1,18 @@
 //! A run as it is stored: the row, the small state in it, and the one place that writes both.
 
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use countersign::store::{Commit, Committed, Durability, RunEventRow, RunRow, RunWrite};
-use countersign::{ActorId, Engine, RunId, SessionId, Timestamp};
+use countersign::{ActorId, Call, Engine, RunId, SessionId, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::agent::Agent;
 use crate::error::Error;
 use crate::event::{EventKind, RunEvent};
 use crate::model::Usage;
 use crate::run::Status;
-use crate::transcript::Transcript;
+use crate::transcript::{Slot, Transcript};
 
 /// How many events are read at once.
 const PAGE: usize = 500;
@@ -89,6 +91,13 @@ pub(crate) enum Safe {
     Process,
     /// Survives the death of the machine.
     Disk,
+}
+
+/// A run as it will be once it is written.
+#[derive(Debug)]
+pub(crate) struct Written {
+    version: u64,
+    state: State,
 }
 
 /// A commit came too late: somebody else has moved the run on, or holds its session.
@@ -197,14 +206,35 @@ impl Stored {
         safe: Safe,
     ) -> Result<Result<Vec<RunEvent>, Lost>, Error> {
         let now = engine.now();
+        let (write, written) = self.write(now, lease)?;
+        let commit = Commit {
+            run: Some(write),
+            // An agent is asked while the one that asks is led; not by one that was stopped.
+            assumed_run: self
+                .state
+                .parent
+                .filter(|_| self.version.is_none())
+                .map(|it| (it, Status::Running.as_str().to_owned())),
+            durability: match safe {
+                Safe::Process => Durability::Process,
+                Safe::Disk => Durability::Disk,
+            },
+            ..Commit::new(engine.tenant().clone(), now)
+        };
+        match engine.store().commit(commit).await? {
+            Committed::Done { .. } => Ok(Ok(self.wrote(written))),
+            Committed::Conflict | Committed::Full => Ok(Err(Lost)),
+        }
+    }
+
+    /// How it is to be written, and what is to be said of it once it is: [`wrote`](Self::wrote).
+    pub(crate) fn write(&mut self, now: Timestamp, lease: Duration) -> Result<(RunWrite, Written), Error> {
         let mut state = self.state.clone();
         state.events = self.next();
+        let mut events = Vec::with_capacity(self.pending.len());
         for event in &mut self.pending {
             event.at = now;
-        }
-        let mut rows = Vec::with_capacity(self.pending.len());
-        for event in &self.pending {
-            rows.push(RunEventRow {
+            events.push(RunEventRow {
                 number: event.number,
                 text: serde_json::to_string(event).map_err(|error| Error::Damaged {
                     run: self.id,
@@ -226,32 +256,41 @@ impl Stored {
             due: self.due(now, lease, &state),
             state: serde_json::to_string(&state).unwrap_or_default(),
         };
-        let commit = Commit {
-            run: Some(RunWrite {
-                row,
-                expected: self.version,
-                events: rows,
-            }),
-            // An agent is asked while the one that asks is led; not by one that was stopped.
-            assumed_run: self
-                .state
-                .parent
-                .filter(|_| self.version.is_none())
-                .map(|it| (it, Status::Running.as_str().to_owned())),
-            durability: match safe {
-                Safe::Process => Durability::Process,
-                Safe::Disk => Durability::Disk,
-            },
-            ..Commit::new(engine.tenant().clone(), now)
+        let write = RunWrite {
+            row,
+            expected: self.version,
+            events,
         };
-        match engine.store().commit(commit).await? {
-            Committed::Done { .. } => {
-                self.version = Some(version);
-                self.state = state;
-                Ok(Ok(std::mem::take(&mut self.pending)))
-            }
-            Committed::Conflict | Committed::Full => Ok(Err(Lost)),
-        }
+        Ok((write, Written { version, state }))
+    }
+
+    /// It is stored. Gives what there is to tell of it.
+    pub(crate) fn wrote(&mut self, written: Written) -> Vec<RunEvent> {
+        self.version = Some(written.version);
+        self.state = written.state;
+        std::mem::take(&mut self.pending)
+    }
+
+    /// Whether something happened that is not stored.
+    pub(crate) const fn has_news(&self) -> bool {
+        !self.pending.is_empty()
+    }
+
+    /// The last call of its turn is closed: this is what the model is told of it, and who writes that leads the run.
+    pub(crate) fn goes_on(&mut self, slot: &Slot, content: String) {
+        self.happened(EventKind::RunContinued);
+        let result = slot.answered(content);
+        let rewritten_by = Vec::new();
+        self.happened(EventKind::ToolResult { result, rewritten_by });
+        self.status = Status::Running;
+    }
+
+    /// Stops here: what these calls ask is up to others now.
+    pub(crate) fn paused(&mut self, calls: &[Call]) {
+        let requirements = calls.iter().flat_map(Call::requirements);
+        let requirements = requirements.map(|it| it.id).collect();
+        self.happened(EventKind::RunPaused { requirements });
+        self.status = Status::Paused;
     }
 
     /// When a worker is to look at it, whatever happens.
@@ -271,6 +310,41 @@ impl Stored {
                 Some(now.after(wait.min(Duration::from_mins(5))))
             }
         }
+    }
+}
+
+/// A run that is written in a commit of one of its calls.
+pub(crate) struct Beside<'a> {
+    agent: &'a Agent,
+    before: &'a Stored,
+    /// As it was last to be written. A commit that is tried again writes it anew.
+    last: Mutex<Option<(Stored, Written)>>,
+}
+
+impl<'a> Beside<'a> {
+    pub(crate) fn new(agent: &'a Agent, before: &'a Stored) -> Self {
+        Self {
+            agent,
+            before,
+            last: Mutex::default(),
+        }
+    }
+
+    /// How the run is to be written after this has happened to it.
+    pub(crate) fn write(&self, happened: impl FnOnce(&mut Stored)) -> Option<RunWrite> {
+        let mut run = self.before.clone();
+        happened(&mut run);
+        let (write, written) = run.write(self.agent.0.engine.now(), self.agent.0.lease).ok()?;
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some((run, written));
+        Some(write)
+    }
+
+    /// The run as it was written, and what there is to tell of it. To be asked once it was committed.
+    pub(crate) fn written(self) -> Option<(Stored, Vec<RunEvent>)> {
+        let last = self.last.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let (mut run, written) = last?;
+        let events = run.wrote(written);
+        Some((run, events))
     }
 }
 

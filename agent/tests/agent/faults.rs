@@ -58,18 +58,16 @@ impl Guard for Fatal {
     }
 }
 
-/// What nobody is asked about and what alice is, in two turns.
+/// What nobody is asked about and what alice is, in six turns.
 fn script() -> ScriptedModel {
-    ScriptedModel::new([
-        Step::calls([
-            ("look_up", json!({"customer": "ACME"})),
-            ("count", json!({"by": 1})),
-            ("refund", json!({"customer": "ACME", "cents": 500})),
-            ("export", json!({"customer": "ACME"})),
-        ]),
-        Step::call("count", json!({"by": 2})),
-        Step::say("Done."),
-    ])
+    let first = Step::calls([
+        ("look_up", json!({"customer": "ACME"})),
+        ("count", json!({"by": 1})),
+        ("refund", json!({"customer": "ACME", "cents": 500})),
+        ("export", json!({"customer": "ACME"})),
+    ]);
+    let counts = (2..=6).map(|by| Step::call("count", json!({"by": by})));
+    ScriptedModel::new(std::iter::once(first).chain(counts).chain([Step::say("Done.")]))
 }
 
 /// Runs it as far as it goes; alice confirms, and of a call in doubt olga says that it ran.
@@ -145,15 +143,15 @@ async fn check(agent: &Agent, run: &Run, effects: &Effects, point: &str) {
                 .push(result.content.clone());
         }
     }
-    assert_eq!(results.len(), 5, "{point}");
+    assert_eq!(results.len(), 9, "{point}");
     assert!(results.values().all(|it| it.len() == 1), "{point}: {results:?}");
-    for tool in ["count 1", "count 2"] {
+    for tool in (1..=6).map(|by| format!("count {by}")) {
         let unknown = results
             .values()
             .flatten()
             .filter(|it| it.contains("\"unknown\""))
             .count();
-        let ran = counts.get(tool).copied().unwrap_or_default();
+        let ran = counts.get(&tool).copied().unwrap_or_default();
         assert!(ran <= 1, "{point}: {tool} ran {ran} times");
         assert!(
             ran == 1 || unknown > 0,
@@ -203,5 +201,5 @@ async fn nothing_is_lost_or_done_twice_wherever_the_process_dies() {
         }
     }
     println!("the process died at {points} points");
-    assert!(points > 50, "{points}");
+    assert!(points > 60, "{points}");
 }
