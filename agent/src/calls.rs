@@ -186,20 +186,26 @@ impl Driver {
                 let text = proposal.map_or(&slot.call.arguments, |it| &it.arguments);
                 let through = self.agent.0.identity.clone();
                 let by = self.by.clone();
-                let mut call = engine
-                    .call(&slot.call.name, text.as_str())
-                    .by(&by)
-                    .through(&through);
-                call = call.run(self.run.id).id(id);
-                if !slot.plan.rewritten_by.is_empty() {
-                    // What the model wrote is not stored where a hook has changed it. Nothing is no less true: it is
-                    // not what is called, and nothing remembered covers it.
-                    call = call.proposed(proposal.and_then(|it| it.original.as_deref()).unwrap_or("{}"));
+                // What the model wrote is not stored where a hook has changed it. Nothing is no less true: it is not
+                // what is called, and nothing remembered covers it.
+                let original = (!slot.plan.rewritten_by.is_empty())
+                    .then(|| proposal.and_then(|it| it.original.as_deref()).unwrap_or("{}"));
+                let run = self.run.id;
+                let propose = || {
+                    let call = engine.call(&slot.call.name, text.as_str());
+                    let call = call.by(&by).through(&through).run(run).id(id);
+                    match original {
+                        Some(original) => call.proposed(original),
+                        None => call,
+                    }
+                };
+                let mut opened = None;
+                if self.run.has_news() && proposal.is_some() {
+                    opened = Some(self.open_with_run(propose()).await?).filter(|it| !is_cleared(it));
                 }
-                let opened = if self.run.has_news() && proposal.is_some() {
-                    self.open_with_run(call).await?
-                } else {
-                    self.alive(call.into_future()).await?
+                let opened = match opened {
+                    Some(opened) => opened,
+                    None => self.alive(propose().into_future()).await?,
                 };
                 match opened {
                     Ok(Called::Done(outcome)) => return Ok(Made::Closed(outcome)),
@@ -396,6 +402,11 @@ fn may_repeat(engine: &Engine, tool: &str) -> bool {
     });
     // A release that asks people now has not asked them about this.
     harmless && engine.tier(tool) != Some(Tier::Gated)
+}
+
+/// Whether a call was opened that nobody is asked about.
+fn is_cleared(opened: &Result<Called, EngineError>) -> bool {
+    matches!(opened, Ok(Called::Waiting(waiting)) if matches!(waiting.call().phase(), Phase::Cleared { .. }))
 }
 
 /// How a call ended, if it has.

@@ -260,7 +260,8 @@ impl<'a> CallBuilder<'a> {
     /// The run that a gated call joins, written in the commit that opens the call, for whoever leads it: both are stored
     /// or neither is. `write` must give a run; where that is not stored as it expects,
     /// [`Error::RunNotLed`] is the answer. The [`session`](Self::session) is that of the run, and the
-    /// [`id`](Self::id) must be a fresh one.
+    /// [`id`](Self::id) must be a fresh one. A call that no gate holds is not waited for: whoever leads the run looks at
+    /// it again, by proposing it under its id.
     pub const fn in_run(mut self, run: RunId, write: WriteRun<'a>) -> Self {
         self.run = Some(run);
         self.write = Some(write);

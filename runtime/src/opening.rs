@@ -22,9 +22,6 @@ use crate::store::{CallRow, CallWrite, Commit, Committed};
 use crate::trace;
 use crate::turn::{Loaded, row};
 
-/// How often a call whose run is written with it is tried again after others were faster.
-const MOST_TRIES_WITH_RUN: u32 = 8;
-
 /// Opens a gated call. Bad arguments answer at once; nobody is asked about them.
 pub(crate) async fn gated(entry: &Entry, engine: &Engine, parts: Parts<'_>) -> Result<Called, Error> {
     let inner = parts.inner;
@@ -90,9 +87,7 @@ pub(crate) async fn gated(entry: &Entry, engine: &Engine, parts: Parts<'_>) -> R
                 }
                 // It may have been stopped, or taken up: then there is nothing to try again.
                 match expected {
-                    // Its version may stand, and its session be another's all the same.
-                    Some(_) if tries >= MOST_TRIES_WITH_RUN => return Err(run.is_not_led("stored otherwise")),
-                    Some(version) => inner.is_at(&run, version).await?,
+                    Some(version) => inner.is_free_at(&run, version).await?,
                     None if run.led => {
                         inner.run_for(by.id(), parts.run, parts.session).await?;
                     }
@@ -103,7 +98,11 @@ pub(crate) async fn gated(entry: &Entry, engine: &Engine, parts: Parts<'_>) -> R
         }
     };
     trace::opened(&opened);
-    answer(engine, opened).await
+    match opened.phase() {
+        // Its run is written, and must be led on while it waits.
+        Phase::Cleared { .. } if parts.write.is_some() => Ok(Called::Waiting(Waiting::new(opened))),
+        _ => answer(engine, opened).await,
+    }
 }
 
 /// The call of that id, if it was opened before by the same requester, for the same tool.

@@ -6,10 +6,13 @@ use countersign_core::time::Timestamp;
 
 use crate::engine::Inner;
 use crate::error::Error;
-use crate::store::{RunRow, RunWrite};
+use crate::store::{RunFilter, RunRow, RunWrite};
 
 /// The status of a run that an agent leads at this moment. The others are the agent's business.
 pub(crate) const RUNNING: &str = "running";
+
+/// How many runs of a session are looked at at once.
+const PAGE: usize = 256;
 
 /// How the run of a call is to be written in the commit that moves the call on, given the call as it will be then;
 /// nothing, if it is not to be written with it. For whoever leads runs: see
@@ -70,12 +73,26 @@ impl Run {
 }
 
 impl Inner {
-    /// Refuses if a run is not stored in this version.
-    pub(crate) async fn is_at(&self, run: &Run, version: Option<u64>) -> Result<(), Error> {
+    /// Refuses if a run is not stored in this version, or its session is another's.
+    pub(crate) async fn is_free_at(&self, run: &Run, version: Option<u64>) -> Result<(), Error> {
         match self.store.run(&self.tenant, run.id).await? {
-            Some(row) if Some(row.version) != version => Err(run.is_not_led(&row.status)),
-            None if version.is_some() => Err(run.is_not_led("gone")),
-            Some(_) | None => Ok(()),
+            Some(row) if Some(row.version) != version => return Err(run.is_not_led(&row.status)),
+            None if version.is_some() => return Err(run.is_not_led("gone")),
+            Some(_) | None => {}
+        }
+        let Some(session) = &run.session else {
+            return Ok(());
+        };
+        let (filter, mut before) = (RunFilter::OfSession(session.clone()), None);
+        loop {
+            let rows = self.store.runs(&self.tenant, &filter, before, PAGE).await?;
+            if rows.iter().any(|it| it.alone && it.id != run.id) {
+                return Err(run.is_not_led("not the one that its session goes on with"));
+            }
+            before = rows.last().map(|it| it.id).filter(|_| rows.len() == PAGE);
+            if before.is_none() {
+                return Ok(());
+            }
         }
     }
 

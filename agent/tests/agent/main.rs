@@ -1,5 +1,6 @@
 //! Agents on the real engine with a real file: what pauses, what goes on, what never happens twice.
 
+mod cleared;
 mod elsewhere;
 mod ends;
 mod faults;
