@@ -23,7 +23,7 @@ use crate::store::{CallRow, CallWrite, Commit, Committed};
 use crate::trace;
 
 /// How often a commit may lose against others before something must be wrong.
-const MOST_TRIES: usize = 10_000;
+pub(crate) const MOST_TRIES: usize = 10_000;
 /// The most text of calls that is kept in [`Recent`], in bytes; what is made of it takes some times as much memory.
 const MOST_RECENT: usize = 2 * 1024 * 1024;
 /// The longest text of a call that is kept there, in bytes.

@@ -205,8 +205,8 @@ impl Worker {
     ///
     /// # Errors
     ///
-    /// Those of [`Desk::decide`](crate::Desk::decide). [`Error::Damaged`], before anything is decided, for a call that
-    /// is not what its records say.
+    /// Those of [`Desk::decide`](crate::Desk::decide). [`Error::Damaged`] for a call that is not what its records say. What
+    /// goes wrong after the decision was taken is an error, too; repeated, it is answered as the first time.
     pub async fn decide(&self, decision: Decision) -> Result<Decided, Error> {
         let (decided, _) = self.decided(decision, None).await?;
         Ok(decided)
