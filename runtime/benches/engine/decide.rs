@@ -1,7 +1,7 @@
 //! Decisions per second: one approval after the other, and by 64 people at once; against single raw
 //! inserts of the same size on the same disk, and against one thread that writes in batches of 64: the
-//! same entries, built and inserted, and in a second form the rows of their calls too, as a decision
-//! has to. All in turn, so that a disk that is slow for a while is slow for all.
+//! same entries, built and inserted; with the least row of a call that a decision could replace; and with
+//! the rows of their calls as they are. All in turn, so that a disk that is slow for a while is slow for all.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -178,15 +178,29 @@ struct Written {
     replaces: String,
 }
 
-/// One thread that does nothing else: builds each entry and its leaf, moves the head, and inserts; with
-/// `calls`, puts the new row of the call in place of the one before, too.
+/// What the thread writes beside entries.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Rows {
+    None,
+    /// A version and a few words for each call: as if all that a decision does not change were kept elsewhere.
+    Short,
+    /// The call as it is stored.
+    Whole,
+}
+
+/// The size of such a short row: a phase, a vote, and what the decision was, in bytes.
+const SHORT: usize = 300;
+
+/// One thread that does nothing else: builds each entry and its leaf, moves the head, and inserts; and puts the
+/// new row of the call in place of the one before.
 fn write_in_batches(
     connection: &mut Connection,
     head: &mut Frontier,
     written: &[Written],
-    calls: bool,
+    rows: Rows,
 ) -> Duration {
     let (log, time) = (TenantId::default(), Timestamp::default());
+    let short = "x".repeat(SHORT);
     let begin = Instant::now();
     for batch in written.chunks(AT_ONCE) {
         let transaction = connection.transaction().expect("a transaction");
@@ -206,14 +220,19 @@ fn write_in_batches(
                 })
                 .expect("a row");
             head.append(entry.leaf);
-            if calls {
-                let rows = transaction
+            let (log, id) = (log.as_str(), call.id.to_string());
+            let replaced = match rows {
+                Rows::None => continue,
+                Rows::Short => transaction
+                    .prepare_cached(
+                        "UPDATE short SET version = 1, state = ?3 WHERE tenant = ?1 AND id = ?2 AND version = 0",
+                    )
+                    .and_then(|mut it| it.execute(params![log, id, short])),
+                Rows::Whole => transaction
                     .prepare_cached("UPDATE call SET state = ?3 WHERE tenant = ?1 AND id = ?2 AND state = ?4")
-                    .and_then(|mut it| {
-                        it.execute(params![log.as_str(), call.id.to_string(), call.state, replaces])
-                    });
-                assert_eq!(rows.expect("a row"), 1);
-            }
+                    .and_then(|mut it| it.execute(params![log, id, call.state, replaces])),
+            };
+            assert_eq!(replaced.expect("a row"), 1);
         }
         transaction.commit().expect("a commit");
     }
@@ -245,13 +264,15 @@ pub(crate) fn all(_: &mut Criterion) {
         .execute_batch(
             "CREATE TABLE entry (place INTEGER PRIMARY KEY, log_id TEXT NOT NULL, seq INTEGER NOT NULL,
                  leaf BLOB NOT NULL, entry TEXT NOT NULL) STRICT;
+             CREATE TABLE short (tenant TEXT NOT NULL, id TEXT NOT NULL, version INTEGER NOT NULL,
+                 state TEXT NOT NULL, PRIMARY KEY (tenant, id)) STRICT;
              CREATE TABLE call (tenant TEXT NOT NULL, id TEXT NOT NULL, state TEXT NOT NULL,
                  PRIMARY KEY (tenant, id)) STRICT",
         )
         .expect("tables");
     let mut head = Frontier::default();
 
-    let mut times = [Duration::ZERO; 5];
+    let mut times = [Duration::ZERO; 6];
     for _ in 0..ROUNDS {
         let waiting = runtime.block_on(desk.waiting(SINGLE + MANY));
         let (one_by_one, at_once) = waiting.split_at(SINGLE);
@@ -267,8 +288,9 @@ pub(crate) fn all(_: &mut Criterion) {
         runtime.block_on(desk.decide_at_once(at_once.to_vec()));
         times[2] += begin.elapsed();
         let written = runtime.block_on(desk.written(before, at_once));
-        times[3] += write_in_batches(&mut connection, &mut head, &written, false);
-        times[4] += write_in_batches(&mut connection, &mut head, &written, true);
+        for (place, rows) in [Rows::None, Rows::Short, Rows::Whole].into_iter().enumerate() {
+            times[3 + place] += write_in_batches(&mut connection, &mut head, &written, rows);
+        }
     }
     told(times);
 }
@@ -281,11 +303,15 @@ fn open_once_more(connection: &mut Connection, calls: &[CallRow]) {
             .prepare_cached("INSERT INTO call (tenant, id, state) VALUES ('default', ?1, ?2)")
             .and_then(|mut it| it.execute(params![call.id.to_string(), call.state]))
             .expect("a row");
+        transaction
+            .prepare_cached("INSERT INTO short (tenant, id, version, state) VALUES ('default', ?1, 0, ?2)")
+            .and_then(|mut it| it.execute(params![call.id.to_string(), "x".repeat(SHORT)]))
+            .expect("a row");
     }
     transaction.commit().expect("a commit");
 }
 
-fn told(times: [Duration; 5]) {
+fn told(times: [Duration; 6]) {
     let rate = |decisions: usize, time: Duration| {
         let decisions = u32::try_from(decisions * ROUNDS).map_or(f64::NAN, f64::from);
         decisions / time.as_secs_f64()
@@ -303,7 +329,11 @@ fn told(times: [Duration; 5]) {
         "decide/64_clients: {many:.0} a second, {:.2} times the raw inserts",
         many / raw
     );
-    for (what, time) in [("entries", times[3]), ("entries and rows of calls", times[4])] {
+    for (what, time) in [
+        ("entries", times[3]),
+        ("entries and short rows of calls", times[4]),
+        ("entries and rows of calls", times[5]),
+    ] {
         let peer = rate(MANY, time);
         println!(
             "decide/64_clients: {peer:.0} a second of the same {what} by one thread in batches of {AT_ONCE}: \
