@@ -50,7 +50,7 @@ async fn told_while_it_runs(worker: bool) {
             heard.push(kind);
         }
     };
-    tokio::time::timeout(Duration::from_secs(60), listen)
+    tokio::time::timeout(Duration::from_mins(1), listen)
         .await
         .expect("what was said is told before the function has ended");
     let run = running.run().await.unwrap();
