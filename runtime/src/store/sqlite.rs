@@ -276,8 +276,9 @@ impl Store for Sqlite {
             return answer;
         }
         let (answer, answered) = oneshot::channel();
+        let commit = Arc::new(commit);
         let job = Job::Commit {
-            commit: Box::new(commit),
+            commit: Arc::clone(&commit),
             answer,
         };
         let queue = self.0.queue.as_ref().ok_or_else(|| self.stopped())?;

@@ -4,7 +4,7 @@
 //! made where it is asked for: two hops between threads would cost as much as the flush.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Mutex, TryLockError};
+use std::sync::{Arc, Mutex, TryLockError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot};
@@ -21,7 +21,7 @@ const QUICK: Duration = Duration::from_millis(2);
 /// A commit that waits, and where its answer goes.
 pub(super) enum Job {
     Commit {
-        commit: Box<Commit>,
+        commit: Arc<Commit>,
         answer: oneshot::Sender<Answer>,
     },
     #[cfg(test)]
@@ -76,7 +76,7 @@ impl Pen {
             for job in jobs.drain(..) {
                 match job {
                     Job::Commit { commit, answer } => {
-                        commits.push(*commit);
+                        commits.push(commit);
                         answers.push(answer);
                     }
                     #[cfg(test)]
@@ -85,6 +85,9 @@ impl Pen {
             }
             let results = self.timed(|| writer.batch(&commits));
             drop(writer);
+            // Whoever asked lets go of it last: all others wait for this thread, and memory is given back fastest by
+            // the thread that took it.
+            drop(commits);
             for (answer, result) in answers.into_iter().zip(results) {
                 // Whoever asked may have stopped waiting; what was committed stays.
                 let _ = answer.send(result);

@@ -7,6 +7,7 @@
 //! its first change. What remains are failures of SQLite; they undo the batch, and each commit is then
 //! tried alone, so that a bad one fails alone.
 
+use std::borrow::Borrow;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -71,7 +72,7 @@ impl Writer {
 
     /// One commit, unless another process holds the lock: then nothing was done.
     pub(super) fn without_waiting(&mut self, commit: &Commit) -> Option<Answer> {
-        let commits = std::slice::from_ref(commit);
+        let commits = &[commit];
         let done = open::without_waiting(|| self.transaction(commits));
         if let Err(Undone::NotBegun(error)) = &done
             && error::is_busy(error)
@@ -82,12 +83,13 @@ impl Writer {
     }
 
     /// Makes all of them in one transaction; if SQLite fails, each in its own.
-    pub(super) fn batch(&mut self, commits: &[Commit]) -> Vec<Answer> {
-        let done = self.transaction(commits);
-        self.settled(commits, done)
+    pub(super) fn batch(&mut self, commits: &[impl Borrow<Commit>]) -> Vec<Answer> {
+        let commits: Vec<&Commit> = commits.iter().map(Borrow::borrow).collect();
+        let done = self.transaction(&commits);
+        self.settled(&commits, done)
     }
 
-    fn settled(&mut self, commits: &[Commit], done: Result<Vec<Answer>, Undone>) -> Vec<Answer> {
+    fn settled(&mut self, commits: &[&Commit], done: Result<Vec<Answer>, Undone>) -> Vec<Answer> {
         match done {
             Ok(results) => results,
             Err(Undone::Statement(_)) if commits.len() > 1 => self.one_by_one(commits),
@@ -107,14 +109,11 @@ impl Writer {
         }
     }
 
-    fn one_by_one(&mut self, commits: &[Commit]) -> Vec<Answer> {
-        commits
-            .iter()
-            .flat_map(|commit| self.batch(std::slice::from_ref(commit)))
-            .collect()
+    fn one_by_one(&mut self, commits: &[&Commit]) -> Vec<Answer> {
+        commits.iter().flat_map(|commit| self.batch(&[*commit])).collect()
     }
 
-    fn fail_all(&self, commits: &[Commit], undone: &Undone) -> Vec<Answer> {
+    fn fail_all(&self, commits: &[&Commit], undone: &Undone) -> Vec<Answer> {
         let (Undone::NotBegun(error) | Undone::Statement(error) | Undone::NotCommitted(error)) = undone;
         commits
             .iter()
@@ -123,7 +122,7 @@ impl Writer {
     }
 
     /// All commits in one transaction. An error means that none was made.
-    fn transaction(&mut self, commits: &[Commit]) -> Result<Vec<Answer>, Undone> {
+    fn transaction(&mut self, commits: &[&Commit]) -> Result<Vec<Answer>, Undone> {
         if let Some(why) = &self.broken {
             return Ok(commits
                 .iter()
@@ -162,7 +161,7 @@ impl Writer {
     }
 
     /// Only a batch in which nobody waits for the disk skips the flush. Must be outside a transaction.
-    fn set_flush(&mut self, connection: &Connection, commits: &[Commit]) -> rusqlite::Result<()> {
+    fn set_flush(&mut self, connection: &Connection, commits: &[&Commit]) -> rusqlite::Result<()> {
         let flush = commits.iter().any(|it| it.durability == Durability::Disk);
         if flush != self.flushes {
             connection.pragma_update(None, "synchronous", if flush { "FULL" } else { "NORMAL" })?;
@@ -193,7 +192,7 @@ fn execute(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
     connection.prepare_cached(sql)?.execute([]).map(|_| ())
 }
 
-fn write_all(connection: &Connection, commits: &[Commit]) -> rusqlite::Result<Vec<Answer>> {
+fn write_all(connection: &Connection, commits: &[&Commit]) -> rusqlite::Result<Vec<Answer>> {
     let mut heads = BTreeMap::new();
     let mut results = Vec::with_capacity(commits.len());
     for commit in commits {
