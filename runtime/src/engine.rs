@@ -29,9 +29,9 @@ use crate::invoke::States;
 use crate::lease::Leases;
 use crate::ledger::Keeper;
 use crate::notify::Notifier;
+use crate::recent::Recent;
 use crate::registry::{Entry, Registry, Tier};
 use crate::store::{CallFilter, CallRow, Store};
-use crate::turn::Recent;
 use crate::worker::Worker;
 
 pub use builder::EngineBuilder;

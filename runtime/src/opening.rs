@@ -16,11 +16,12 @@ use crate::error::Error;
 use crate::fatigue::{self, History};
 use crate::grant::{self, Place, offer};
 use crate::judge::{behind, can_be_met, judge, readable, release};
+use crate::recent::Loaded;
 use crate::registry::Entry;
 use crate::run::{RUNNING, Run};
 use crate::store::{CallRow, CallWrite, Commit, Committed};
 use crate::trace;
-use crate::turn::{Loaded, row};
+use crate::turn::row;
 
 /// Opens a gated call. Bad arguments answer at once; nobody is asked about them.
 pub(crate) async fn gated(entry: &Entry, engine: &Engine, parts: Parts<'_>) -> Result<Called, Error> {

@@ -1,11 +1,10 @@
 //! Load, step, commit, retry: the only writer of calls.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use countersign_core::actor::Actor;
 use countersign_core::audit::Draft;
-use countersign_core::call::{Answer, Call, Event, Phase, Shadow, Step};
+use countersign_core::call::{Answer, Call, Code, Event, Phase, Shadow, Step};
 use countersign_core::digest::Digest;
 use countersign_core::grant::Change;
 use countersign_core::id::CallId;
@@ -18,81 +17,15 @@ use crate::error::Error;
 use crate::grant;
 use crate::identity::Identity;
 use crate::notify::{Cause, Notifier};
+use crate::recent::Loaded;
 use crate::run::WriteRun;
 use crate::store::{CallRow, CallWrite, Commit, Committed};
 use crate::trace;
 
 /// How often a commit may lose against others before something must be wrong.
 pub(crate) const MOST_TRIES: usize = 10_000;
-/// The most text of calls that is kept in [`Recent`], in bytes; what is made of it takes some times as much memory.
-const MOST_RECENT: usize = 2 * 1024 * 1024;
-/// The longest text of a call that is kept there, in bytes.
-const MOST_TEXT: usize = 16 * 1024;
 /// How many records are read at once.
 const PAGE: usize = 1000;
-
-/// A call as it was loaded, to be moved on.
-#[derive(Debug, Clone)]
-pub(crate) struct Loaded {
-    pub(crate) call: Call,
-    pub(crate) row: Arc<CallRow>,
-}
-
-/// Calls that this process has written and that wait for somebody, so that it need not read them again.
-///
-/// They may be old by the time they are used: every commit says which text it replaces, and is refused
-/// if another is stored. What comes to no commit must not be believed of a call from here.
-#[derive(Default)]
-pub(crate) struct Recent(Mutex<Kept>);
-
-#[derive(Default)]
-struct Kept {
-    calls: HashMap<CallId, Loaded>,
-    /// How many bytes their texts have.
-    size: usize,
-}
-
-impl Recent {
-    /// Takes a call out, for one attempt.
-    pub(crate) fn take(&self, id: CallId) -> Option<Loaded> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(id)
-    }
-
-    /// Keeps a call that this process may have to do with next. What executes is in the hands of its worker, and
-    /// whoever reports comes late.
-    pub(crate) fn put(&self, loaded: &Loaded) {
-        let soon = match loaded.call.phase() {
-            Phase::Input { .. }
-            | Phase::Gating { .. }
-            | Phase::Confirm { .. }
-            | Phase::Approve { .. }
-            | Phase::Cleared { .. } => true,
-            Phase::Executing { .. }
-            | Phase::External { .. }
-            | Phase::InDoubt { .. }
-            | Phase::Closed { .. } => false,
-        };
-        let size = loaded.row.state.len();
-        if !soon || size > MOST_TEXT {
-            return;
-        }
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.remove(*loaded.call.id());
-        if kept.size + size > MOST_RECENT {
-            *kept = Kept::default();
-        }
-        kept.size += size;
-        kept.calls.insert(*loaded.call.id(), loaded.clone());
-    }
-}
-
-impl Kept {
-    fn remove(&mut self, id: CallId) -> Option<Loaded> {
-        let loaded = self.calls.remove(&id)?;
-        self.size -= loaded.row.state.len();
-        Some(loaded)
-    }
-}
 
 /// What a turn came to.
 #[derive(Debug)]
@@ -133,6 +66,12 @@ impl Turned {
             wrote_run: false,
         }
     }
+
+    /// Whether a decision was refused because the time of its call is over, which nobody has closed yet.
+    pub(crate) fn is_late(&self) -> bool {
+        let closed = matches!(self.loaded.call.phase(), Phase::Closed { .. });
+        matches!(&self.answer, Answer::Refused(it) if it.code == Code::Expired) && !closed
+    }
 }
 
 /// What to do with a call that was just loaded.
@@ -155,6 +94,24 @@ struct Steps {
     answer: Answer,
     records: Vec<Draft>,
     change: Option<Box<Change>>,
+    told: Vec<Told>,
+}
+
+/// What a turn would come to.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "made once per turn and taken apart at once"
+)]
+enum Attempt {
+    /// There is nothing to commit.
+    Nothing(Box<Turned>),
+    /// This, if the commit is made.
+    Commit(Commit, Box<Wanted>),
+}
+
+/// What a turn comes to if its commit is made.
+struct Wanted {
+    turned: Turned,
     told: Vec<Told>,
 }
 
@@ -276,58 +233,85 @@ impl Inner {
                 self.directory.refreshed(&*self.store).await?
             };
             let now = self.clock.now();
-            let decided = decide(&loaded.call, &directory)?;
-            // Who tells of a step wants to know where it came from; most often there is nobody.
-            let tells = trace::is_on() || self.notifier.is_some();
-            let before = tells.then(|| loaded.call.clone());
-            let descriptor = *loaded.call.descriptor();
-            let step = match decided {
-                Move::Leave => return Ok(Turned::alone(loaded, Answer::Repeated)),
-                Move::Event(event) => loaded.call.step(event, now),
-                Move::Step(step) => *step,
-            };
-            let stored = loaded.row;
-            if step.answer == Answer::Repeated {
-                let (call, row) = (step.call, stored);
-                return Ok(Turned::alone(Loaded { call, row }, Answer::Repeated));
-            }
-            let mut steps = Steps::of(before, step);
-            let besides = besides.filter(|| attempt == 0 && steps.answer == Answer::Accepted);
-            let then = besides.then.and_then(|it| it(&steps.call, &directory));
-            let followed = then.is_some_and(|it| steps.followed_by(it, tells, now));
-            let run = besides.run.and_then(|it| it(&steps.call));
-            let wrote_run = run.is_some();
-            let row = Arc::new(row(&steps.call, stored.version + 1));
-            let commit = Commit {
-                call: Some(CallWrite {
-                    row: row.clone(),
-                    replaces: Some(stored),
-                }),
-                run,
-                grant: steps.change.as_ref().map(|it| grant::write(&it.grant)),
-                before: steps.change.as_ref().and_then(|it| it.grant.ends()),
-                descriptor: self.descriptor_of(&steps.call, descriptor),
-                assumed_directory: Some(directory.revision),
-                records: std::mem::take(&mut steps.records),
-                ..Commit::new(self.tenant.clone(), now)
+            let besides = besides.filter(|| attempt == 0);
+            let (commit, wanted) = match self.attempt(loaded, &directory, &mut decide, besides, now)? {
+                Attempt::Nothing(turned) => return Ok(*turned),
+                Attempt::Commit(commit, wanted) => (commit, wanted),
             };
             if let Committed::Done { .. } = self.store.commit(commit).await? {
-                self.tell(&steps.told, &directory, now);
-                let (call, answer) = (steps.call, steps.answer);
-                let loaded = Loaded { call, row };
-                self.recent.put(&loaded);
+                self.tell(&wanted.told, &directory, now);
+                self.recent.put(&wanted.turned.loaded);
                 // Nobody waiting for it is no error.
                 let _ = self.moved.send(id);
-                return Ok(Turned {
-                    loaded,
-                    answer,
-                    followed,
-                    wrote_run,
-                });
+                return Ok(wanted.turned);
             }
             loaded = self.load(id).await?;
         }
         Err(Error::Contended(id))
+    }
+
+    /// What is to be committed, if anything. No part of it waits: what it handles is moved about, and the future of a
+    /// turn would have room for each place where it stood.
+    fn attempt(
+        &self,
+        loaded: Loaded,
+        directory: &Directory,
+        decide: impl FnOnce(&Call, &Directory) -> Result<Move, Error>,
+        besides: Besides<'_>,
+        now: Timestamp,
+    ) -> Result<Attempt, Error> {
+        let decided = decide(&loaded.call, directory)?;
+        // Who tells of a step wants to know where it came from; most often there is nobody.
+        let tells = trace::is_on() || self.notifier.is_some();
+        let before = tells.then(|| loaded.call.clone());
+        let descriptor = *loaded.call.descriptor();
+        let nothing = |loaded| {
+            Ok(Attempt::Nothing(Box::new(Turned::alone(
+                loaded,
+                Answer::Repeated,
+            ))))
+        };
+        let step = match decided {
+            Move::Leave => return nothing(loaded),
+            Move::Event(event) => loaded.call.step(event, now),
+            Move::Step(step) => *step,
+        };
+        let stored = loaded.row;
+        if step.answer == Answer::Repeated {
+            let (call, row) = (step.call, stored);
+            return nothing(Loaded { call, row });
+        }
+        let mut steps = Steps::of(before, step);
+        let besides = besides.filter(|| steps.answer == Answer::Accepted);
+        let then = besides.then.and_then(|it| it(&steps.call, directory));
+        let followed = then.is_some_and(|it| steps.followed_by(it, tells, now));
+        let run = besides.run.and_then(|it| it(&steps.call));
+        let wrote_run = run.is_some();
+        let row = Arc::new(row(&steps.call, stored.version + 1));
+        let commit = Commit {
+            call: Some(CallWrite {
+                row: row.clone(),
+                replaces: Some(stored),
+            }),
+            run,
+            grant: steps.change.as_ref().map(|it| grant::write(&it.grant)),
+            before: steps.change.as_ref().and_then(|it| it.grant.ends()),
+            descriptor: self.descriptor_of(&steps.call, descriptor),
+            assumed_directory: Some(directory.revision),
+            records: steps.records,
+            ..Commit::new(self.tenant.clone(), now)
+        };
+        let turned = Turned {
+            loaded: Loaded {
+                call: steps.call,
+                row,
+            },
+            answer: steps.answer,
+            followed,
+            wrote_run,
+        };
+        let told = steps.told;
+        Ok(Attempt::Commit(commit, Box::new(Wanted { turned, told })))
     }
 
     /// Tells of steps that were committed.

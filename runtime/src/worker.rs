@@ -23,11 +23,12 @@ use crate::engine::{Inner, random_token};
 use crate::error::Error;
 use crate::invoke::{self, Ended, OwnedScope};
 use crate::lease::Lease;
+use crate::recent::Loaded;
 use crate::registry::Entry;
 use crate::run::WriteRun;
 use crate::store::CallFilter;
 use crate::trace::Execution;
-use crate::turn::{Besides, Loaded, Move, Turned};
+use crate::turn::{Besides, Move, Turned};
 
 /// How many calls one worker runs at once.
 const MOST_AT_ONCE: usize = 64;

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use countersign_core::audit::{Draft, Fields};
-use countersign_core::call::{Answer, Call, Code, Event, Phase, Refusal, Step};
+use countersign_core::call::{Call, Code, Event, Phase, Refusal, Step};
 use countersign_core::digest::Digest;
 use countersign_core::grant::{Grant, Offer, Wish};
 use countersign_core::id::RequirementId;
@@ -18,9 +18,10 @@ use crate::error::Error;
 use crate::grant::{Place, offer};
 use crate::identity::Identity;
 use crate::judge::regate;
+use crate::recent::Loaded;
 use crate::registry::Entry;
 use crate::store::{Commit, StoreError};
-use crate::turn::{Besides, Loaded, MOST_TRIES, Move, Turned};
+use crate::turn::{Besides, MOST_TRIES, Move, Turned};
 
 impl Inner {
     /// Takes a decision, and what follows from it. Refused without a call if there is none. With the hash of a token,
@@ -56,7 +57,10 @@ impl Inner {
                 break turned;
             }
         };
-        Box::pin(self.after_decision(turned)).await.map(Ok)
+        if turned.is_late() || matches!(turned.loaded.call.phase(), Phase::Gating { .. }) {
+            return Box::pin(self.after_decision(turned)).await.map(Ok);
+        }
+        Ok(Ok(turned))
     }
 
     async fn decided(
@@ -141,7 +145,7 @@ impl Inner {
         let (answer, followed, wrote_run) = (turned.answer.clone(), turned.followed, turned.wrote_run);
         let loaded = self.expired(turned).await?;
         let loaded = match loaded.call.phase() {
-            Phase::Gating { .. } => self.gate(loaded).await?,
+            Phase::Gating { .. } => Box::pin(self.gate(loaded)).await?,
             _ => loaded,
         };
         Ok(Turned {
@@ -194,15 +198,11 @@ impl Inner {
 
     /// Closes a call whose time was found to be over.
     pub(crate) async fn expired(&self, turned: Turned) -> Result<Loaded, Error> {
-        let Turned { loaded, answer, .. } = turned;
-        match (answer, loaded.call.phase()) {
-            (_, Phase::Closed { .. }) => Ok(loaded),
-            (Answer::Refused(refusal), _) if refusal.code == Code::Expired => Ok(self
-                .turn(loaded, |_, _| Ok(Move::Event(Event::DeadlinePassed)))
-                .await?
-                .loaded),
-            (Answer::Accepted | Answer::Repeated | Answer::Refused(_), _) => Ok(loaded),
+        if !turned.is_late() {
+            return Ok(turned.loaded);
         }
+        let late = self.turn(turned.loaded, |_, _| Ok(Move::Event(Event::DeadlinePassed)));
+        Ok(Box::pin(late).await?.loaded)
     }
 
     pub(crate) async fn stored_descriptor(&self, call: &Call) -> Result<Cow<'static, Descriptor>, Error> {

@@ -15,9 +15,9 @@ use crate::lease::Leases;
 use crate::ledger::{Keeper, Signer, SigningKey};
 use crate::notify::{Notifier, Notify};
 use crate::policy::{Policy, PolicyError};
+use crate::recent::Recent;
 use crate::registry::Registry;
 use crate::store::Store;
-use crate::turn::Recent;
 use crate::worker::Worker;
 
 /// What an engine is built from.
