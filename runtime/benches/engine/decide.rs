@@ -220,17 +220,17 @@ fn write_in_batches(
                 })
                 .expect("a row");
             head.append(entry.leaf);
-            let (log, id) = (log.as_str(), call.id.to_string());
+            let (log, id) = (log.as_str(), || call.id.to_string());
             let replaced = match rows {
                 Rows::None => continue,
                 Rows::Short => transaction
                     .prepare_cached(
                         "UPDATE short SET version = 1, state = ?3 WHERE tenant = ?1 AND id = ?2 AND version = 0",
                     )
-                    .and_then(|mut it| it.execute(params![log, id, short])),
+                    .and_then(|mut it| it.execute(params![log, id(), short])),
                 Rows::Whole => transaction
                     .prepare_cached("UPDATE call SET state = ?3 WHERE tenant = ?1 AND id = ?2 AND state = ?4")
-                    .and_then(|mut it| it.execute(params![log, id, call.state, replaces])),
+                    .and_then(|mut it| it.execute(params![log, id(), call.state, replaces])),
             };
             assert_eq!(replaced.expect("a row"), 1);
         }
