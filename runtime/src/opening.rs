@@ -69,7 +69,7 @@ pub(crate) async fn gated(entry: &Entry, engine: &Engine, parts: Parts<'_>) -> R
             ..opening_commit(inner, entry, &step, row.clone(), &run, directory.revision)
         };
         if let Some(write) = parts.write {
-            commit.run = Some(write(&step.call).ok_or_else(|| run.is_not_led("not written"))?);
+            commit.run = Some(write(&step.call).ok_or_else(|| run.not_led("not written"))?);
             commit.assumed_run = None;
         }
         let expected = parts.write.and(commit.run.as_ref()).map(|it| it.expected);

@@ -43,7 +43,8 @@ impl Run {
         })
     }
 
-    pub(crate) fn is_not_led(&self, status: &str) -> Error {
+    /// The refusal where its leader is another, or nobody.
+    pub(crate) fn not_led(&self, status: &str) -> Error {
         Error::RunNotLed {
             run: self.id,
             status: status.to_owned(),
@@ -76,8 +77,8 @@ impl Inner {
     /// Refuses if a run is not stored in this version, or its session is another's.
     pub(crate) async fn is_free_at(&self, run: &Run, version: Option<u64>) -> Result<(), Error> {
         match self.store.run(&self.tenant, run.id).await? {
-            Some(row) if Some(row.version) != version => return Err(run.is_not_led(&row.status)),
-            None if version.is_some() => return Err(run.is_not_led("gone")),
+            Some(row) if Some(row.version) != version => return Err(run.not_led(&row.status)),
+            None if version.is_some() => return Err(run.not_led("gone")),
             Some(_) | None => {}
         }
         let Some(session) = &run.session else {
@@ -87,7 +88,7 @@ impl Inner {
         loop {
             let rows = self.store.runs(&self.tenant, &filter, before, PAGE).await?;
             if rows.iter().any(|it| it.alone && it.id != run.id) {
-                return Err(run.is_not_led("not the one that its session goes on with"));
+                return Err(run.not_led("not the one that its session goes on with"));
             }
             before = rows.last().map(|it| it.id).filter(|_| rows.len() == PAGE);
             if before.is_none() {
@@ -116,20 +117,18 @@ impl Inner {
         let row = row.filter(|it| it.requester == *requester);
         // Whose run it is, or that there is one, is nobody else's business.
         let row = row.ok_or(Error::UnknownRun(id))?;
-        if row.agent.is_some() && row.status != RUNNING {
-            return Err(Error::RunNotLed {
-                run: id,
-                status: row.status,
-            });
-        }
-        if session.is_some() && session != row.session {
-            return Err(Error::OtherSession(id));
-        }
-        Ok(Run {
+        let run = Run {
             id,
             session: row.session,
             begins: false,
             led: row.agent.is_some(),
-        })
+        };
+        if run.led && row.status != RUNNING {
+            return Err(run.not_led(&row.status));
+        }
+        if session.is_some() && session != run.session {
+            return Err(Error::OtherSession(id));
+        }
+        Ok(run)
     }
 }

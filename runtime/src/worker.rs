@@ -438,7 +438,7 @@ impl Worker {
                 Claimed::Mine(turned.loaded, claim, token)
             }
             (Answer::Refused(refusal), _) if refusal.code == Code::Expired => {
-                Claimed::Moved(inner.expired(turned).await?)
+                Claimed::Moved(inner.expired(turned).await?.loaded)
             }
             (Answer::Refused(refusal), _) => Claimed::Refused(turned.loaded.call, refusal),
             (Answer::Accepted | Answer::Repeated, _) => Claimed::Moved(turned.loaded),
@@ -488,8 +488,8 @@ impl Worker {
     ) -> Result<Turned, Error> {
         let mut pause = Duration::from_millis(20);
         let besides = Besides { then: None, run };
+        let ended = |_: &Call, _: &Directory| Ok(Move::Event(event.clone()));
         for _ in 1..MOST_COMMITS {
-            let ended = |_: &Call, _: &Directory| Ok(Move::Event(event.clone()));
             match self.0.turn_and(loaded.clone(), ended, besides).await {
                 Ok(turned) => return Ok(turned),
                 Err(Error::Store(error)) => {
@@ -500,7 +500,6 @@ impl Worker {
                 Err(error) => return Err(error),
             }
         }
-        let ended = |_: &Call, _: &Directory| Ok(Move::Event(event.clone()));
         self.0.turn_and(loaded, ended, besides).await
     }
 }

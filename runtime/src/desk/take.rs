@@ -39,7 +39,7 @@ impl Inner {
             (None, _) => return Err(Error::NoRequester),
         };
         let mut recent = self.recent.take(decision.on.call());
-        let turned = loop {
+        let decided = loop {
             let (loaded, is_recent) = match recent.take() {
                 Some(recent) => (recent, true),
                 None => match self.load(decision.on.call()).await {
@@ -57,8 +57,10 @@ impl Inner {
                 break turned;
             }
         };
-        if turned.is_late() || matches!(turned.loaded.call.phase(), Phase::Gating { .. }) {
-            return Box::pin(self.after_decision(turned)).await.map(Ok);
+        // What follows at once: a call that is too late closes, one in `Gating` is judged if we link its tool.
+        let mut turned = self.expired(decided).await?;
+        if let Phase::Gating { .. } = turned.loaded.call.phase() {
+            turned.loaded = Box::pin(self.gate(turned.loaded)).await?;
         }
         Ok(Ok(turned))
     }
@@ -140,22 +142,6 @@ impl Inner {
         Err(Error::Contended(*loaded.call.id()))
     }
 
-    /// What follows at once: a call that is too late closes, one in `Gating` is judged if we link its tool.
-    async fn after_decision(&self, turned: Turned) -> Result<Turned, Error> {
-        let (answer, followed, wrote_run) = (turned.answer.clone(), turned.followed, turned.wrote_run);
-        let loaded = self.expired(turned).await?;
-        let loaded = match loaded.call.phase() {
-            Phase::Gating { .. } => Box::pin(self.gate(loaded)).await?,
-            _ => loaded,
-        };
-        Ok(Turned {
-            loaded,
-            answer,
-            followed,
-            wrote_run,
-        })
-    }
-
     /// Judges a call in `Gating`, if this process links its tool.
     pub(crate) async fn gate(&self, loaded: Loaded) -> Result<Loaded, Error> {
         let Some(entry) = self.registry.get(loaded.call.tool().as_str()) else {
@@ -169,7 +155,7 @@ impl Inner {
                 Ok(regate(entry, directory, call, offer).map_or(Move::Leave, Move::Event))
             })
             .await?;
-        self.expired(turned).await
+        Ok(self.expired(turned).await?.loaded)
     }
 
     /// The grant that lets a call through that was filled in, if there is one.
@@ -197,12 +183,12 @@ impl Inner {
     }
 
     /// Closes a call whose time was found to be over.
-    pub(crate) async fn expired(&self, turned: Turned) -> Result<Loaded, Error> {
-        if !turned.is_late() {
-            return Ok(turned.loaded);
+    pub(crate) async fn expired(&self, mut turned: Turned) -> Result<Turned, Error> {
+        if turned.is_late() {
+            let late = self.turn(turned.loaded, |_, _| Ok(Move::Event(Event::DeadlinePassed)));
+            turned.loaded = Box::pin(late).await?.loaded;
         }
-        let late = self.turn(turned.loaded, |_, _| Ok(Move::Event(Event::DeadlinePassed)));
-        Ok(Box::pin(late).await?.loaded)
+        Ok(turned)
     }
 
     pub(crate) async fn stored_descriptor(&self, call: &Call) -> Result<Cow<'static, Descriptor>, Error> {
