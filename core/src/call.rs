@@ -8,6 +8,7 @@
 //! seal, so a decision can only ever be about what was shown.
 
 mod answer;
+mod aside;
 mod decide;
 mod erase;
 mod event;
@@ -22,28 +23,29 @@ mod remind;
 mod seal;
 mod settle;
 mod shadow;
+mod terms;
 mod text;
 
 use std::collections::BTreeSet;
-use std::time::Duration;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 pub use answer::{Answer, Code, Refusal};
+use aside::Aside;
 pub use event::{Claim, Effect, Event, Judgement, Reporter, Resolution};
 pub use open::{Opening, Release};
 pub use phase::{From, Outcome, Phase, Source, Vote};
 pub use seal::Seal;
-use seal::Told;
 pub use shadow::{Shadow, ShadowError, may_follow};
+use terms::Terms;
+use text::Told;
 
-use crate::actor::ActingAgent;
 use crate::audit::Draft;
-use crate::canonical::Canonical;
 use crate::digest::Digest;
 use crate::gate::Gates;
 use crate::grant::Change;
-use crate::id::{ActorId, CallId, GrantId, RunId, SessionId, TenantId, ToolName};
+use crate::id::{ActorId, GrantId};
 use crate::requirement::Ask;
 use crate::time::Timestamp;
 
@@ -95,45 +97,12 @@ pub const MOST_WORDS: usize = 4096;
 /// assert!(matches!(step.call.phase(), Phase::Closed { outcome: Outcome::Rejected { .. } }));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Call {
-    id: CallId,
-    run: RunId,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    session: Option<SessionId>,
-    tenant: TenantId,
-    tool: ToolName,
-    requester: ActorId,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    agent: Option<ActingAgent>,
-    opened: Timestamp,
+    /// What stays while people decide. Changed through [`terms_mut`](Call::terms_mut) only.
+    terms: Arc<Terms>,
     /// When it was last changed. Stored beside the rest, which the records tell of.
-    #[serde(skip)]
     updated: Timestamp,
-    descriptor: Digest,
-    idempotent: bool,
-    destructive: bool,
-    /// Names of the arguments that nobody may see.
-    secrets: Vec<String>,
-    /// Keys the commitment to the arguments, so that a digest betrays nothing.
-    salt: Digest,
-    /// How long a phase lasts that no gate gives a time.
-    #[serde(rename = "patience_ms", with = "crate::gate::millis")]
-    patience: Duration,
-    /// The keyed digest of the arguments as the model sent them.
-    proposal: Digest,
-    /// Whether the arguments are those, with nothing changed but what the requester filled in.
-    as_proposed: bool,
-    arguments: Canonical,
-    gates: Gates,
-    rules: Digest,
-    /// Counts the seals, so that what was shown before a change is never what is shown after it.
-    round: u32,
-    /// The commitment to the arguments that were sealed; it stays when secrets are wiped.
-    committed: Digest,
-    seal: Seal,
-    past_seals: Vec<Seal>,
     phase: Phase,
     votes: BTreeSet<Vote>,
     claims: u16,
@@ -142,16 +111,12 @@ pub struct Call {
     tokens: Vec<Digest>,
     decided: Vec<Decided>,
     /// The grant that passed the confirmation under the seal of now.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     granted: Option<GrantId>,
     /// What is asked under the seal of now and was warned of.
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     warned: BTreeSet<Ask>,
     /// What is asked under the seal of now and others were told of.
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     escalated: BTreeSet<Ask>,
-    #[serde(skip)]
-    told: Told,
+    told: Aside<Told>,
 }
 
 /// A decision that was accepted, to recognise the same one again.
@@ -272,7 +237,7 @@ impl Call {
 
     /// The first gate that the requester or the pools are asked for.
     fn first_gate(&self, now: Timestamp, deadline: Timestamp) -> Phase {
-        match &self.gates.confirmation {
+        match &self.terms.gates.confirmation {
             Some(gate) => Phase::Confirm {
                 deadline: now.after(gate.expires_in),
             },
@@ -289,7 +254,7 @@ impl Call {
                 .as_ref()
                 .is_some_and(|it| it.fields.contains(field))
         };
-        match &self.gates.user_input {
+        match &self.terms.gates.user_input {
             Some(gate) if !gate.fields.iter().all(asked) => Phase::Input {
                 deadline: now.after(gate.expires_in),
             },
@@ -299,6 +264,7 @@ impl Call {
 
     fn after_confirmation(&self, now: Timestamp, deadline: Timestamp) -> Phase {
         match self
+            .terms
             .gates
             .approvals
             .iter()
@@ -311,7 +277,7 @@ impl Call {
     }
 
     fn after_approvals(&self, now: Timestamp, deadline: Timestamp) -> Phase {
-        match &self.gates.external {
+        match &self.terms.gates.external {
             Some(gate) if !gate.handoff => Phase::External {
                 receipt: None,
                 deadline: now.after(gate.expires_in),
@@ -335,14 +301,18 @@ impl Call {
     /// Closes, and wipes what nobody may see.
     fn close(&mut self, outcome: Outcome) {
         self.phase = Phase::Closed { outcome };
-        self.arguments = self.shown_arguments();
+        if !self.terms.secrets.is_empty() {
+            let shown = self.shown_arguments();
+            self.terms_mut().arguments = shown;
+        }
         self.tokens.clear();
     }
 
     /// Whether this actor may never approve: the requester, the acting agent, its owner.
     pub fn is_own(&self, actor: &ActorId) -> bool {
-        self.requester == *actor
+        self.terms.requester == *actor
             || self
+                .terms
                 .agent
                 .as_ref()
                 .is_some_and(|it| it.id == *actor || it.owner.as_ref() == Some(actor))
@@ -380,7 +350,8 @@ impl Call {
 
     /// Whether every approval gate has its quorum.
     fn is_approved(&self) -> bool {
-        self.gates
+        self.terms
+            .gates
             .approvals
             .iter()
             .enumerate()

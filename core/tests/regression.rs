@@ -319,7 +319,7 @@ fn no_plain_digest_of_arguments_is_kept() {
         "countersign/decision/1",
         &[b"fill", filling().as_str().as_bytes()],
     );
-    assert!(!call.to_text().contains(&plain.to_string()));
+    assert!(!call.state_text().contains(&plain.to_string()));
 }
 
 /// The record that closed a call with a secret committed to arguments that nobody had sealed.
@@ -344,20 +344,19 @@ fn who_stands_behind_a_call_is_sealed() {
         secret: true,
         ..PLAIN
     };
-    let text = combo.open(None).call.to_text();
+    let call = combo.open(None).call;
+    let (terms, state) = (call.terms_text(), call.state_text());
     for (from, to) in [
         (r#","owner":"owen""#, ""),
         (r#""idempotent":false"#, r#""idempotent":true"#),
         (r#""secrets":["pin"]"#, r#""secrets":[]"#),
         (r#""requester":"alice""#, r#""requester":"mallory""#),
     ] {
-        assert!(text.contains(from), "{from} in {text}");
-        assert!(
-            !Call::from_text(&text.replace(from, to)).unwrap().is_as_sealed(),
-            "{from}"
-        );
+        assert!(terms.contains(from), "{from} in {terms}");
+        let edited = Call::from_text(&terms.replace(from, to), &state).unwrap();
+        assert!(!edited.is_as_sealed(), "{from}");
     }
-    assert!(Call::from_text(&text).unwrap().is_as_sealed());
+    assert!(Call::from_text(&terms, &state).unwrap().is_as_sealed());
 }
 
 /// One blob held the call's own salt, and so the key of every other one, also of those that were erased.
@@ -368,7 +367,7 @@ fn a_blob_holds_no_key_but_its_own() {
         ..PLAIN
     };
     let opened = combo.open(None);
-    let text = opened.call.to_text();
+    let terms = opened.call.terms_text();
     let approved = |call: Call, by: &str, reason: &str| {
         let event = Event::Approved {
             on: asked(&call),
@@ -386,7 +385,7 @@ fn a_blob_holds_no_key_but_its_own() {
         .flat_map(|it| &it.blobs)
         .map(|it| it.salt)
         .collect();
-    assert!(keys.iter().all(|it| !text.contains(&it.to_string())));
+    assert!(keys.iter().all(|it| !terms.contains(&it.to_string())));
     keys.sort();
     keys.dedup();
     assert_eq!(keys.len(), 3);

@@ -44,7 +44,7 @@ impl Inner {
         loop {
             let rows = self.store.calls(&self.tenant, &filter, after, PAGE).await?;
             for row in &rows {
-                let Ok(call) = Call::from_text(&row.state) else {
+                let Ok(call) = Call::from_text(&row.terms, &row.state) else {
                     continue;
                 };
                 history.pending += usize::from(agenda::is_pending(&call));

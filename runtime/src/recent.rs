@@ -20,6 +20,13 @@ pub(crate) struct Loaded {
     pub(crate) row: Arc<CallRow>,
 }
 
+impl Loaded {
+    /// How many bytes its texts have.
+    fn size(&self) -> usize {
+        self.row.terms.len() + self.row.state.len()
+    }
+}
+
 /// Calls that this process has written and that wait for somebody, so that it need not read them again.
 ///
 /// They may be old by the time they are used: every commit says which text it replaces, and is refused
@@ -55,7 +62,7 @@ impl Recent {
             | Phase::InDoubt { .. }
             | Phase::Closed { .. } => false,
         };
-        let size = loaded.row.state.len();
+        let size = loaded.size();
         if !soon || size > MOST_TEXT {
             return;
         }
@@ -83,7 +90,7 @@ impl Recent {
 impl Kept {
     fn remove(&mut self, id: CallId) -> Option<Loaded> {
         let loaded = self.calls.remove(&id)?;
-        self.size -= loaded.row.state.len();
+        self.size -= loaded.size();
         Some(loaded)
     }
 
@@ -129,7 +136,7 @@ mod tests {
 
     fn size(recent: &Recent) -> usize {
         let kept = recent.kept();
-        let sizes = kept.calls.values().map(|it| it.row.state.len());
+        let sizes = kept.calls.values().map(Loaded::size);
         assert_eq!(sizes.sum::<usize>(), kept.size);
         kept.size
     }
@@ -158,7 +165,7 @@ mod tests {
         let without = size(recent);
         recent.put(&loaded);
         recent.put(&loaded);
-        assert_eq!(size(recent), without + loaded.row.state.len());
+        assert_eq!(size(recent), without + loaded.size());
         waiting(&engine, length).await;
         waiting(&engine, length).await;
         assert!(recent.take(calls[oldest]).is_some() && recent.take(calls[oldest + 1]).is_none());

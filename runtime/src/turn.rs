@@ -187,7 +187,7 @@ impl Inner {
     /// The call of a stored row.
     pub(crate) fn read(&self, row: &CallRow) -> Result<Call, Error> {
         let id = row.id;
-        let call = Call::from_text(&row.state).map_err(|source| Error::Call { id, source })?;
+        let call = Call::from_text(&row.terms, &row.state).map_err(|source| Error::Call { id, source })?;
         let damaged = |why: &str| {
             Err(Error::Damaged {
                 id,
@@ -411,7 +411,8 @@ pub(crate) fn row(call: &Call, version: u64) -> CallRow {
         id: *call.id(),
         run: *call.run(),
         version,
-        state: call.to_text(),
+        terms: call.terms_text(),
+        state: call.state_text(),
         phase: call.phase().name().to_owned(),
         tool: call.tool().clone(),
         requester: call.requester().clone(),

@@ -157,7 +157,7 @@ async fn happened(
             None => {
                 let row = engine.store().call(engine.tenant(), call).await?;
                 // A call that is only audited has no row: its entries are for those who read the log.
-                let found = row.and_then(|it| Call::from_text(&it.state).ok());
+                let found = row.and_then(|it| Call::from_text(&it.terms, &it.state).ok());
                 let audience = found.map(|it| Arc::new(Audience::of(&it)));
                 audiences.insert(call, audience.clone());
                 audience

@@ -52,7 +52,7 @@ impl Call {
     pub(super) fn fingerprint(&self, parts: &[&str]) -> Digest {
         let parts: Vec<&[u8]> = parts.iter().map(|it| it.as_bytes()).collect();
         let digest = Digest::of("countersign/decision/1", &parts);
-        Digest::keyed(self.salt.bytes(), digest.bytes())
+        Digest::keyed(self.terms.salt.bytes(), digest.bytes())
     }
 
     pub(super) fn was_decided(&self, on: RequirementId, by: &str, what: Digest) -> bool {
@@ -72,14 +72,14 @@ impl Call {
     /// Whether `by` may decide what only a person who is this call's requester may decide.
     fn is_requester(&self, by: &Actor) -> Result<(), Refusal> {
         persons_only(by)?;
-        if by.id == self.requester {
+        if by.id == self.terms.requester {
             return Ok(());
         }
         Err(refusal(
             Code::NotAllowed,
             format!(
                 "only the requester `{}` may decide this; `{}` is somebody else",
-                self.requester, by.id
+                self.terms.requester, by.id
             ),
         ))
     }
@@ -96,7 +96,7 @@ impl Call {
                 ),
             ));
         }
-        match self.gates.approvals.get(place) {
+        match self.terms.gates.approvals.get(place) {
             Some(gate) if by.pools.contains(&gate.pool) => Ok(()),
             Some(gate) => Err(refusal(
                 Code::NotAllowed,
@@ -109,14 +109,14 @@ impl Call {
     /// Whether `by` may withdraw or re-ask: the requester or an operator.
     fn may_steer(&self, by: &Actor) -> Result<(), Refusal> {
         persons_only(by)?;
-        if by.id == self.requester || by.has_role(OPERATOR) {
+        if by.id == self.terms.requester || by.has_role(OPERATOR) {
             return Ok(());
         }
         Err(refusal(
             Code::NotAllowed,
             format!(
                 "only the requester `{}` or an operator may do this",
-                self.requester
+                self.terms.requester
             ),
         ))
     }
@@ -246,7 +246,7 @@ impl Call {
             .because(reason);
         let may = |call: &Self, ask| {
             call.asked_to_confirm(ask, by, "amend")?;
-            if call.round < MOST_ROUNDS {
+            if call.terms.round < MOST_ROUNDS {
                 return Ok(());
             }
             Err(refusal(
@@ -314,6 +314,7 @@ impl Call {
         self.speaks_for(place, by)?;
         if let Some(vote) = self.votes.iter().find(|it| it.by == by.id) {
             let pool = self
+                .terms
                 .gates
                 .approvals
                 .get(vote.gate)
@@ -328,6 +329,7 @@ impl Call {
             ));
         }
         let quorum = self
+            .terms
             .gates
             .approvals
             .get(place)
@@ -380,7 +382,7 @@ impl Call {
         let may = |call: &Self, ask| match ask {
             Ask::Confirm | Ask::Approval(_) | Ask::Cleared => {
                 call.may_steer(by)?;
-                if call.round < MOST_ROUNDS {
+                if call.terms.round < MOST_ROUNDS {
                     return Ok(());
                 }
                 Err(refusal(
@@ -396,7 +398,7 @@ impl Call {
             call.reseal();
             call.phase = Phase::Gating {
                 from: From::Reasked,
-                deadline: now.after(call.patience),
+                deadline: now.after(call.terms.patience),
             };
             note
         })

@@ -26,8 +26,9 @@ impl Call {
             Outcome::Rejected { reason, .. } | Outcome::Cancelled { reason, .. } => *reason = None,
             Outcome::Expired => {}
         }
-        self.arguments = Canonical::of(&Value::Object(Map::new())).unwrap_or_else(|_| Canonical::null());
-        self.salt = Digest::default();
+        let terms = self.terms_mut();
+        terms.arguments = Canonical::of(&Value::Object(Map::new())).unwrap_or_else(|_| Canonical::null());
+        terms.salt = Digest::default();
         self.decided.clear();
         self.tokens.clear();
         Some(self)

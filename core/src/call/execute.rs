@@ -48,7 +48,7 @@ impl Call {
                 note,
             );
         }
-        if descriptor != self.descriptor {
+        if descriptor != self.terms.descriptor {
             return self.refused(
                 refusal(Code::StaleTool, "this process links another version of the tool"),
                 note,
@@ -79,7 +79,7 @@ impl Call {
         }
         self.claims = claim.number;
         self.tokens
-            .extend(token.filter(|_| self.gates.external.is_some()));
+            .extend(token.filter(|_| self.terms.gates.external.is_some()));
         self.phase = Phase::Executing {
             claim,
             until,
@@ -92,7 +92,7 @@ impl Call {
     /// The votes of those who no longer belong to the pool they voted for.
     fn lost_votes(&self, voters: &[Actor]) -> Vec<Vote> {
         let stands = |vote: &Vote| {
-            let pool = self.gates.approvals.get(vote.gate).map(|it| &it.pool);
+            let pool = self.terms.gates.approvals.get(vote.gate).map(|it| &it.pool);
             voters.iter().any(|it| {
                 it.id == vote.by
                     && it.is_person()
@@ -115,7 +115,7 @@ impl Call {
             self.reseal();
             self.phase = Phase::Gating {
                 from: From::Retried,
-                deadline: now.after(self.patience),
+                deadline: now.after(self.terms.patience),
             };
         }
     }
@@ -148,7 +148,7 @@ impl Call {
         let Some(cleared) = self.cleared_for(claim) else {
             return self.stale_claim(note);
         };
-        match (self.early_report(), &self.gates.external) {
+        match (self.early_report(), &self.terms.gates.external) {
             (Some(report), _) => self.close(report),
             (None, Some(gate)) => {
                 self.phase = Phase::External {
@@ -273,7 +273,7 @@ impl Call {
             let (claim, deadline) = (*claim, *deadline);
             match report.clone() {
                 Some(report) => self.close(report),
-                None if self.idempotent && self.claims < MOST_CLAIMS => {
+                None if self.terms.idempotent && self.claims < MOST_CLAIMS => {
                     self.phase = Phase::Cleared { deadline }
                 }
                 None => self.fall_into_doubt(Some(claim), deadline),

@@ -1,7 +1,7 @@
 //! Arguments that wait for a process that links the tool, and policies that got stricter.
 
 use super::record::{Note, refusal};
-use super::{Call, Code, From, Judgement, MOST_ROUNDS, Outcome, Phase, Release, Step};
+use super::{Call, Code, From, Judgement, MOST_ROUNDS, Outcome, Phase, Release, Step, Terms};
 use crate::canonical::Canonical;
 use crate::digest::Digest;
 use crate::gate::Gates;
@@ -14,7 +14,7 @@ impl Call {
         match &self.phase {
             Phase::Gating { from, .. } => Some(match from {
                 From::Filled { arguments } | From::Amended { arguments } => arguments,
-                From::Reasked | From::Retried => &self.arguments,
+                From::Reasked | From::Retried => &self.terms.arguments,
             }),
             Phase::Input { .. }
             | Phase::Confirm { .. }
@@ -54,16 +54,17 @@ impl Call {
         // New arguments are judged anew. The same arguments, or another tool, may only get stricter:
         // a redeploy must not take a gate away from a call that waits.
         let anew = match from {
-            From::Filled { .. } | From::Amended { .. } => release.descriptor == self.descriptor,
+            From::Filled { .. } | From::Amended { .. } => release.descriptor == self.terms.descriptor,
             From::Reasked | From::Retried => false,
         };
         let unchanged = self.proposed() == Some(&arguments) && !matches!(from, From::Amended { .. });
-        let before = self.gates.clone();
-        self.gates = if anew { gates } else { before.tightened(&gates) };
-        self.adopt(release);
-        self.as_proposed &= unchanged;
-        self.arguments = arguments;
-        self.rules = rules;
+        let before = self.terms.gates.clone();
+        let terms = self.terms_mut();
+        terms.gates = if anew { gates } else { before.tightened(&gates) };
+        terms.adopt(release);
+        terms.as_proposed &= unchanged;
+        terms.arguments = arguments;
+        terms.rules = rules;
         self.reseal();
         let mut note = note;
         let mut change = None;
@@ -82,24 +83,6 @@ impl Call {
         let shown = self.shown();
         let step = self.accepted(note.arguments(shown).passed_by(change.as_deref()));
         Step { change, ..step }
-    }
-
-    /// The call is now of this version of its tool. What an earlier one said only gets stricter.
-    fn adopt(&mut self, release: Release) {
-        let Release {
-            descriptor,
-            idempotent,
-            destructive,
-            secrets,
-        } = release;
-        self.descriptor = descriptor;
-        self.idempotent &= idempotent;
-        self.destructive |= destructive;
-        for secret in secrets {
-            if !self.secrets.contains(&secret) {
-                self.secrets.push(secret);
-            }
-        }
     }
 
     pub(super) fn gating_refused(mut self, errors: Vec<String>, now: Timestamp) -> Step {
@@ -159,7 +142,7 @@ impl Call {
         if now >= deadline {
             return self.too_late(deadline, note);
         }
-        if self.gates.cover(gates) {
+        if self.terms.gates.cover(gates) {
             return self.refused(
                 refusal(
                     Code::OutOfTurn,
@@ -168,12 +151,13 @@ impl Call {
                 note,
             );
         }
-        let before = self.gates.clone();
-        self.gates = before.tightened(gates);
-        self.rules = rules;
+        let before = self.terms.gates.clone();
+        let terms = self.terms_mut();
+        terms.gates = before.tightened(gates);
+        terms.rules = rules;
         self.reseal();
         // A policy that keeps changing must not keep a call, and its list of seals, growing for ever.
-        let possible = if self.round > MOST_ROUNDS {
+        let possible = if self.terms.round > MOST_ROUNDS {
             Err(format!("its gates changed more than {MOST_ROUNDS} times"))
         } else {
             satisfiable
@@ -225,5 +209,25 @@ impl Call {
             refusal(Code::Expired, format!("too late: this expired at {deadline}")),
             note,
         )
+    }
+}
+
+impl Terms {
+    /// The call is now of this version of its tool. What an earlier one said only gets stricter.
+    fn adopt(&mut self, release: Release) {
+        let Release {
+            descriptor,
+            idempotent,
+            destructive,
+            secrets,
+        } = release;
+        self.descriptor = descriptor;
+        self.idempotent &= idempotent;
+        self.destructive |= destructive;
+        for secret in secrets {
+            if !self.secrets.contains(&secret) {
+                self.secrets.push(secret);
+            }
+        }
     }
 }

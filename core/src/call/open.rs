@@ -1,10 +1,12 @@
 //! How a call begins.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
+use super::aside::Aside;
 use super::record::Note;
-use super::seal::Told;
+use super::terms::Terms;
 use super::{Call, Outcome, Phase, Seal, Step};
 use crate::actor::{ActingAgent, Actor};
 use crate::canonical::Canonical;
@@ -87,7 +89,7 @@ impl Call {
                 opening.tool, opening.requester.id
             ));
         }
-        let mut call = Self {
+        let terms = Terms {
             id: opening.id,
             run: opening.run,
             session: opening.session,
@@ -96,7 +98,6 @@ impl Call {
             requester: opening.requester.id.clone(),
             agent: opening.agent,
             opened: now,
-            updated: now,
             descriptor: opening.release.descriptor,
             idempotent: opening.release.idempotent,
             destructive: opening.release.destructive,
@@ -112,6 +113,11 @@ impl Call {
             committed: Digest::default(),
             seal: Seal(Digest::default()),
             past_seals: Vec::new(),
+            written: Aside::default(),
+        };
+        let mut call = Self {
+            terms: Arc::new(terms),
+            updated: now,
             phase: Phase::Cleared {
                 deadline: now.after(opening.patience),
             },
@@ -123,21 +129,20 @@ impl Call {
             granted: None,
             warned: BTreeSet::new(),
             escalated: BTreeSet::new(),
-            told: Told::default(),
+            told: Aside::default(),
         };
-        call.proposal = call.proposal_of(&opening.proposed);
-        call.committed = call.commitment();
-        call.seal = call.sealed(call.committed);
+        call.terms_mut().proposal = call.proposal_of(&opening.proposed);
+        call.seal_as_is();
         let mut note = Note::new("call.opened")
             .by(&opening.requester)
             .arguments(call.shown());
         let mut change = None;
         if errors.is_empty() {
-            call.phase = match &call.gates.user_input {
+            call.phase = match &call.terms.gates.user_input {
                 Some(gate) => Phase::Input {
                     deadline: now.after(gate.expires_in),
                 },
-                None => call.first_gate(now, now.after(call.patience)),
+                None => call.first_gate(now, now.after(call.terms.patience)),
             };
             change = call.pass_confirmation(opening.offer.as_ref(), now);
         } else {

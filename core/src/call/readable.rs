@@ -19,9 +19,18 @@ macro_rules! readable {
             }
         )*}
     };
+    (terms: $($(#[doc = $doc:literal])* $field:ident: $type:ty;)*) => {
+        impl Call {$(
+            $(#[doc = $doc])*
+            pub fn $field(&self) -> &$type {
+                &self.terms.$field
+            }
+        )*}
+    };
 }
 
 readable! {
+    terms:
     /// Which call.
     id: CallId;
     /// The run it belongs to.
@@ -42,8 +51,6 @@ readable! {
     destructive: bool;
     /// When it was opened.
     opened: Timestamp;
-    /// When it was last changed.
-    updated: Timestamp;
     /// The descriptor that it was last gated with.
     descriptor: Digest;
     /// The arguments that will run. Holds secrets: show [`shown_arguments`](Call::shown_arguments).
@@ -54,6 +61,13 @@ readable! {
     rules: Digest;
     /// The seal.
     seal: Seal;
+    /// The seals it had before, oldest first.
+    past_seals: Vec<Seal>;
+}
+
+readable! {
+    /// When it was last changed.
+    updated: Timestamp;
     /// Where it stands.
     phase: Phase;
     /// The approvals so far.
@@ -64,6 +78,4 @@ readable! {
     claims: u16;
     /// How often nobody knew whether it had run.
     doubts: u16;
-    /// The seals it had before, oldest first.
-    past_seals: Vec<Seal>;
 }

@@ -5,6 +5,7 @@
 
 use std::fmt::{Display, Write as _};
 
+use super::aside::Aside;
 use super::{Answer, Call, Claim, Code, Phase, Refusal, Step, Vote};
 use crate::actor::Actor;
 use crate::audit::{Blob, Draft, Fields};
@@ -150,7 +151,7 @@ impl Step {
         let (Answer::Accepted, Some(record)) = (&self.answer, &mut self.record) else {
             return;
         };
-        self.call.told = self.call.to_be_told();
+        self.call.told = Aside(self.call.to_be_told());
         for (name, state) in [("was", was), ("is", self.call.told.digest())] {
             if let Some(state) = state {
                 record.fields.put(name, |out| state.quote(out));
@@ -213,17 +214,17 @@ impl Call {
         let kind = note.kind;
         let mut note = note
             .word("kind", kind)
-            .name("run", &self.run)
-            .name("call", &self.id)
-            .word("tool", self.tool.as_str())
-            .digest("descriptor", &self.descriptor)
-            .word("requester", self.requester.as_str())
+            .name("run", &self.terms.run)
+            .name("call", &self.terms.id)
+            .word("tool", self.terms.tool.as_str())
+            .digest("descriptor", &self.terms.descriptor)
+            .word("requester", self.terms.requester.as_str())
             .word("phase", self.phase.name())
-            .digest("seal", &self.seal.0)
-            .digest("args", &self.committed)
-            .digest("gates", &self.gates_digest())
+            .digest("seal", &self.terms.seal.0)
+            .digest("args", &self.terms.committed)
+            .digest("gates", &self.terms.gates_digest())
             .with("policy", |out| self.policy_note(out));
-        if let Some(agent) = &self.agent {
+        if let Some(agent) = &self.terms.agent {
             note = note.with("agent", |out| {
                 out.push_str("{\"id\":");
                 quote(agent.id.as_str(), out);
@@ -247,7 +248,7 @@ impl Call {
             note.blobs.push(blob);
         }
         Draft {
-            call: Some(self.id),
+            call: Some(self.terms.id),
             fields: note.fields,
             blobs: note.blobs,
         }
@@ -258,7 +259,7 @@ impl Call {
         out.push_str("{\"had\":");
         list(3072, &self.votes, out, vote);
         out.push_str(",\"needed\":");
-        let gates = &self.gates;
+        let gates = &self.terms.gates;
         let before = [
             gates.user_input.as_ref().map(|_| Needed::Word("user_input")),
             gates.confirmation.as_ref().map(|_| Needed::Word("confirmation")),
@@ -280,7 +281,7 @@ impl Call {
             },
         );
         out.push_str(",\"rules\":");
-        self.rules.quote(out);
+        self.terms.rules.quote(out);
         out.push('}');
     }
 }

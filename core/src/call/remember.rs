@@ -9,12 +9,12 @@ use crate::time::Timestamp;
 impl Call {
     fn asked(&self) -> Asked<'_> {
         Asked {
-            tool: &self.tool,
-            descriptor: &self.descriptor,
-            destructive: self.destructive,
-            run: &self.run,
-            session: self.session.as_ref(),
-            arguments: &self.arguments,
+            tool: &self.terms.tool,
+            descriptor: &self.terms.descriptor,
+            destructive: self.terms.destructive,
+            run: &self.terms.run,
+            session: self.terms.session.as_ref(),
+            arguments: &self.terms.arguments,
         }
     }
 
@@ -27,7 +27,7 @@ impl Call {
     ) -> Result<Option<Grant>, Refusal> {
         let Some(wish) = wish else { return Ok(None) };
         // What comes next time is what the model sends, and that was something else.
-        if !self.as_proposed {
+        if !self.terms.as_proposed {
             return Err(Refusal {
                 code: Code::InvalidInput,
                 message:
@@ -36,8 +36,8 @@ impl Call {
             });
         }
         let making = Making {
-            owner: &self.requester,
-            call: self.id,
+            owner: &self.terms.requester,
+            call: self.terms.id,
             on,
             asked: self.asked(),
         };
@@ -51,7 +51,7 @@ impl Call {
     pub(super) fn pass_confirmation(&mut self, offer: Option<&Offer>, now: Timestamp) -> Option<Box<Change>> {
         let Offer { grant, owner } = offer?;
         let deadline = match &self.phase {
-            Phase::Confirm { deadline } if self.as_proposed => *deadline,
+            Phase::Confirm { deadline } if self.terms.as_proposed => *deadline,
             Phase::Confirm { .. }
             | Phase::Input { .. }
             | Phase::Gating { .. }
@@ -62,11 +62,11 @@ impl Call {
             | Phase::InDoubt { .. }
             | Phase::Closed { .. } => return None,
         };
-        if owner.id != self.requester || !grant.covers(owner, &self.asked(), now) {
+        if owner.id != self.terms.requester || !grant.covers(owner, &self.asked(), now) {
             return None;
         }
         self.phase = self.after_confirmation(now, deadline);
         self.granted = Some(grant.id());
-        Some(Box::new(grant.clone().used_by(self.id)))
+        Some(Box::new(grant.clone().used_by(self.terms.id)))
     }
 }

@@ -34,7 +34,7 @@ impl Call {
     /// Since when what is asked now is asked: its time is counted from then on, so its deadline says it.
     pub fn asked_since(&self) -> Option<Timestamp> {
         let (span, deadline) = self.asking()?;
-        Some(deadline.before(span).max(self.opened))
+        Some(deadline.before(span).max(self.terms.opened))
     }
 
     /// Whether those who are asked this were warned.
@@ -73,19 +73,19 @@ impl Call {
     fn asking(&self) -> Option<(Duration, Timestamp)> {
         match &self.phase {
             Phase::Input { deadline } => {
-                let gate = self.gates.user_input.as_ref()?;
+                let gate = self.terms.gates.user_input.as_ref()?;
                 Some((gate.expires_in, *deadline))
             }
             Phase::Confirm { deadline } => {
-                let gate = self.gates.confirmation.as_ref()?;
+                let gate = self.terms.gates.confirmation.as_ref()?;
                 Some((gate.expires_in, *deadline))
             }
             Phase::Approve { deadline } => {
-                let spans = self.gates.approvals.iter().map(|it| it.expires_in);
+                let spans = self.terms.gates.approvals.iter().map(|it| it.expires_in);
                 Some((spans.min()?, *deadline))
             }
             Phase::External { deadline, .. } => {
-                let gate = self.gates.external.as_ref()?;
+                let gate = self.terms.gates.external.as_ref()?;
                 Some((gate.expires_in, *deadline))
             }
             Phase::Gating { .. }
@@ -106,7 +106,7 @@ impl Call {
         let since = self.asked_since();
         self.open_asks().filter_map(move |ask| {
             let Ask::Approval(place) = ask else { return None };
-            let after = self.gates.approvals.get(place)?.escalate_after?;
+            let after = self.terms.gates.approvals.get(place)?.escalate_after?;
             (!self.was_escalated(ask)).then_some((ask, since?.after(after)))
         })
     }

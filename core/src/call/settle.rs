@@ -86,7 +86,7 @@ impl Call {
     fn locate_report(&self, on: RequirementId, by: &Reporter, now: Timestamp) -> Result<(), Refusal> {
         let external = self.requirement_id(Ask::External) == on;
         match &self.phase {
-            Phase::InDoubt { .. } if external && self.gates.external.is_some() => Ok(()),
+            Phase::InDoubt { .. } if external && self.terms.gates.external.is_some() => Ok(()),
             Phase::Input { .. }
             | Phase::Gating { .. }
             | Phase::Confirm { .. }
@@ -218,10 +218,11 @@ impl Call {
             }
             Resolution::HandedOff => {
                 let expires_in = self
+                    .terms
                     .gates
                     .external
                     .as_ref()
-                    .map_or(self.patience, |it| it.expires_in);
+                    .map_or(self.terms.patience, |it| it.expires_in);
                 if let Phase::InDoubt {
                     deadline: cleared, ..
                 } = &self.phase
@@ -279,7 +280,7 @@ impl Call {
             ));
         }
         match resolution {
-            Resolution::HandedOff if self.gates.external.is_none() => Err(refusal(
+            Resolution::HandedOff if self.terms.gates.external.is_none() => Err(refusal(
                 Code::InvalidInput,
                 "this tool has no outside system that could report; use retry, done or abandon",
             )),

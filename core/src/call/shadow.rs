@@ -247,23 +247,18 @@ impl Call {
     pub fn shadow(&self) -> Shadow {
         Shadow {
             phase: self.phase.name().to_owned(),
-            seal: Some(self.seal),
-            gates: Some(self.gates_digest()),
-            rules: Some(self.rules),
-            descriptor: Some(self.descriptor),
+            seal: Some(self.terms.seal),
+            gates: Some(self.terms.gates_digest()),
+            rules: Some(self.terms.rules),
+            descriptor: Some(self.terms.descriptor),
             votes: self.votes.iter().map(|it| (it.gate, it.by.clone())).collect(),
             claims: self.claims,
-            requester: Some(self.requester.clone()),
-            agent: self.agent.as_ref().map(|it| Agent {
+            requester: Some(self.terms.requester.clone()),
+            agent: self.terms.agent.as_ref().map(|it| Agent {
                 id: it.id.clone(),
                 owner: it.owner.clone(),
             }),
             state: self.state(),
         }
-    }
-
-    pub(super) fn gates_digest(&self) -> Digest {
-        let gates = serde_json::to_string(&self.gates).unwrap_or_default();
-        Digest::of("countersign/gates/1", &[gates.as_bytes()])
     }
 }

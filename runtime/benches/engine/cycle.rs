@@ -193,7 +193,7 @@ fn bytes_per_commit(runtime: &tokio::runtime::Runtime) -> usize {
             .calls(bench.engine.tenant(), &all, None, 1)
             .await
             .expect("a call");
-        let state: usize = calls.iter().map(|it| it.state.len()).sum();
+        let state: usize = calls.iter().map(|it| it.terms.len() + it.state.len()).sum();
         records / entries.len().max(1) + state
     })
 }

@@ -108,8 +108,8 @@ impl Engine {
             let stored = inner.store.call(&inner.tenant, call).await?;
             let stored = match stored {
                 Some(before) => {
-                    let read =
-                        Call::from_text(&before.state).map_err(|source| Error::Call { id: call, source })?;
+                    let read = Call::from_text(&before.terms, &before.state)
+                        .map_err(|source| Error::Call { id: call, source })?;
                     Some((read, before))
                 }
                 None => None,

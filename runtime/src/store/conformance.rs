@@ -94,6 +94,7 @@ pub fn row(id: CallId, version: u64) -> CallRow {
         id,
         run: RunId::new(7, 7),
         version,
+        terms: "terms".into(),
         state: format!("{{\"version\":{version}}}"),
         phase: "confirm".to_owned(),
         tool: ToolName::new("issue_refund").expect("a tool name"),
@@ -217,6 +218,7 @@ async fn versions_are_compared_and_swapped(store: &dyn Store) {
     conflicts(store, step(&tenant, row(id, 2))).await;
     let moved = CallRow {
         phase: "approve".to_owned(),
+        terms: "other terms".into(),
         state: "moved".to_owned(),
         due: Some(Timestamp::from_millis(77)),
         ..row(id, 1)
@@ -228,6 +230,10 @@ async fn versions_are_compared_and_swapped(store: &dyn Store) {
     let others = [
         CallRow {
             state: row(id, 1).state,
+            ..moved.clone()
+        },
+        CallRow {
+            terms: row(id, 1).terms,
             ..moved.clone()
         },
         CallRow {

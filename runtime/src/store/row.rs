@@ -14,7 +14,7 @@ pub struct CallWrite {
     /// The call as it will be. Its version is that of [`replaces`](Self::replaces) + 1, or 0 for a new
     /// one. Run, tool and requester stay those of the first version.
     pub row: Arc<CallRow>,
-    /// What must be stored now: this version, text, phase, tool and requester. None for a call that must
+    /// What must be stored now: this version, texts, phase, tool and requester. None for a call that must
     /// not exist yet.
     pub replaces: Option<Arc<CallRow>>,
 }
@@ -56,7 +56,9 @@ pub struct CallRow {
     pub run: RunId,
     /// Counts the commits of this call, from 0.
     pub version: u64,
-    /// The call, as text that only the engine reads.
+    /// What of the call stays while people decide, as text that only the engine reads. Most commits leave it as it is.
+    pub terms: Arc<str>,
+    /// Where the call stands, as text that only the engine reads.
     pub state: String,
     /// The name of its phase, to find it by.
     pub phase: String,

@@ -37,22 +37,36 @@ pub(crate) fn raw(world: &World) -> Connection {
 
 /// What is stored of a call and its records tell of, changed.
 pub(crate) fn edit(connection: &Connection, id: CallId, change: impl FnOnce(&mut Value)) {
-    edit_text(connection, id, |it| change(&mut it["call"]));
+    edit_texts(connection, id, |terms, state| {
+        let was = state["now"].take();
+        let mut call = terms.take();
+        let fields = call.as_object_mut().unwrap();
+        fields.extend(was.as_object().unwrap().clone());
+        change(&mut call);
+        // Each field goes back to where it was.
+        let fields = std::mem::take(call.as_object_mut().unwrap()).into_iter();
+        let (now, stays) = fields.partition(|(name, _)| was.get(name).is_some());
+        *terms = Value::Object(stays);
+        state["now"] = Value::Object(now);
+    });
 }
 
-/// The stored text of a call, changed.
-fn edit_text(connection: &Connection, id: CallId, change: impl FnOnce(&mut Value)) {
+/// The stored texts of a call, changed.
+fn edit_texts(connection: &Connection, id: CallId, change: impl FnOnce(&mut Value, &mut Value)) {
     let id = id.to_string();
-    let text: String = connection
-        .query_row("SELECT state FROM call WHERE id = ?1", [&id], |row| row.get(0))
+    let read = |text: String| serde_json::from_str::<Value>(&text).unwrap();
+    let (mut terms, mut state) = connection
+        .query_row(
+            "SELECT text, state FROM call JOIN call_terms USING (place) WHERE id = ?1",
+            [&id],
+            |row| Ok((read(row.get(0)?), read(row.get(1)?))),
+        )
         .unwrap();
-    let mut state: Value = serde_json::from_str(&text).unwrap();
-    change(&mut state);
-    let call = &state["call"];
-    let phase = call["phase"]["phase"].as_str().unwrap_or_default().to_owned();
+    change(&mut terms, &mut state);
+    let phase = state["now"]["phase"]["phase"].as_str().unwrap_or_default();
     let (tool, requester) = (
-        call["tool"].as_str().unwrap_or_default(),
-        call["requester"].as_str().unwrap_or_default(),
+        terms["tool"].as_str().unwrap_or_default(),
+        terms["requester"].as_str().unwrap_or_default(),
     );
     // The columns too, so that only the contents can betray it.
     connection
@@ -61,6 +75,12 @@ fn edit_text(connection: &Connection, id: CallId, change: impl FnOnce(&mut Value
             params![id, state.to_string(), phase, tool, requester],
         )
         .unwrap();
+    set_terms(connection, &id, &terms.to_string());
+}
+
+fn set_terms(connection: &Connection, id: &str, text: &str) {
+    let sql = "UPDATE call_terms SET text = ?2 WHERE place = (SELECT place FROM call WHERE id = ?1)";
+    assert_eq!(connection.execute(sql, params![id, text]).unwrap(), 1);
 }
 
 pub(crate) fn column(connection: &Connection, id: CallId, name: &str, value: &str) {
@@ -403,7 +423,15 @@ async fn unreadable_states() {
             because,
         )
         .await;
+        // The state says in which format the terms are.
+        let terms = |db: &Connection, bad: &Call, _: &Call| set_terms(db, &bad.id().to_string(), text);
+        check(what, "cleared", terms, "the stored call is damaged").await;
     }
+    let gone = |db: &Connection, bad: &Call, _: &Call| {
+        let sql = "DELETE FROM call_terms WHERE place = (SELECT place FROM call WHERE id = ?1)";
+        assert_eq!(db.execute(sql, [bad.id().to_string()]).unwrap(), 1);
+    };
+    check("no terms", "cleared", gone, "the store is damaged").await;
     let edits: [(&str, Change, &str); 4] = [
         (
             "a newer version",
@@ -412,7 +440,7 @@ async fn unreadable_states() {
         ),
         (
             "an unknown field",
-            |it| it["call"]["more"] = true.into(),
+            |it| it["now"]["more"] = true.into(),
             "damaged",
         ),
         (
@@ -427,27 +455,36 @@ async fn unreadable_states() {
         ),
     ];
     for (what, change, because) in edits {
-        let edited = |db: &Connection, bad: &Call, _: &Call| edit_text(db, *bad.id(), change);
+        let edited =
+            |db: &Connection, bad: &Call, _: &Call| edit_texts(db, *bad.id(), |_, state| change(state));
         check(what, "cleared", edited, because).await;
     }
 }
 
 #[tokio::test]
-async fn states_of_two_calls_swapped() {
-    let swap = |db: &Connection, bad: &Call, other: &Call| {
-        let state = |call: &Call| -> String {
-            db.query_row(
-                "SELECT state FROM call WHERE id = ?1",
-                [call.id().to_string()],
-                |row| row.get(0),
-            )
-            .unwrap()
-        };
-        let (first, second) = (state(bad), state(other));
-        column(db, *bad.id(), "state", &second);
-        column(db, *other.id(), "state", &first);
+async fn texts_of_two_calls_swapped() {
+    let texts = |db: &Connection, call: &Call| -> (String, String) {
+        let sql = "SELECT text, state FROM call JOIN call_terms USING (place) WHERE id = ?1";
+        let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
+        db.query_row(sql, [call.id().to_string()], read).unwrap()
     };
-    check("swapped", "cleared", swap, "the stored text is another call's").await;
+    let swap = |terms: bool, state: bool| {
+        move |db: &Connection, bad: &Call, other: &Call| {
+            let (first, second) = (texts(db, bad), texts(db, other));
+            for (call, (stays, now)) in [(bad, second), (other, first)] {
+                if terms {
+                    set_terms(db, &call.id().to_string(), &stays);
+                }
+                if state {
+                    column(db, *call.id(), "state", &now);
+                }
+            }
+        }
+    };
+    let another = "the stored text is another call's";
+    check("both", "cleared", swap(true, true), another).await;
+    check("their terms", "cleared", swap(true, false), another).await;
+    check("their states", "cleared", swap(false, true), RECORDS).await;
 }
 
 #[tokio::test]

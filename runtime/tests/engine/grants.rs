@@ -472,7 +472,7 @@ async fn a_call_that_claims_a_grant_is_not_run() {
     let grant = passed.granted().unwrap();
     let connection = Connection::open(world.dir.path().join("countersign.db")).unwrap();
     let text = waits
-        .to_text()
+        .state_text()
         .replace(r#""phase":"confirm""#, r#""phase":"cleared""#);
     let text = format!(r#"{},"granted":"{grant}"}}}}"#, text.strip_suffix("}}").unwrap());
     connection

@@ -260,6 +260,7 @@ async fn words_are_erased_for_good_and_every_proof_holds() {
     engine.checkpoint().await.unwrap();
     assert!(log.has("bob says so") && log.has("5 to ACME"));
     for column in [
+        "text FROM call_terms",
         "state FROM call",
         "entry FROM audit_entry",
         "content FROM audit_blob",

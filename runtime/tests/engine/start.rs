@@ -444,7 +444,7 @@ async fn secrets_live_in_the_call_and_die_with_it() {
         for secret in [pin, token] {
             assert_eq!(
                 stored(&world, secret),
-                ["call"],
+                ["call_terms"],
                 "{secret} lives in the call alone"
             );
         }

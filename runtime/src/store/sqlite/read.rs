@@ -113,9 +113,25 @@ impl Drop for Moment<'_> {
 /// How many places of `audit_entry` each log has for itself.
 pub(super) const PLACES: u64 = 1 << 40;
 
-pub(super) const CALL: &str = "id, run, version, state, phase, tool, requester, due, waits_for";
+/// What a [`CallRow`] is read from, with its id from this column.
+macro_rules! call_by {
+    ($id:literal) => {
+        concat!(
+            $id,
+            ", run, version, state, phase, tool, requester, due, waits_for,
+              (SELECT text FROM call_terms AS t WHERE t.place = call.place)"
+        )
+    };
+}
+
+pub(super) const CALL: &str = call_by!("id");
 /// The same, found through the agenda: a call that is missing is one that cannot be read, not the end.
-pub(super) const CALL_OF_A: &str = "a.call, run, version, state, phase, tool, requester, due, waits_for";
+pub(super) const CALL_OF_A: &str = call_by!("a.call");
+const ONE: &str = concat!(
+    "SELECT ",
+    call_by!("id"),
+    " FROM call WHERE tenant = ?1 AND id = ?2"
+);
 
 pub(super) fn call(
     connection: &Connection,
@@ -123,10 +139,7 @@ pub(super) fn call(
     id: CallId,
 ) -> rusqlite::Result<Option<CallRow>> {
     connection
-        .prepare_cached(
-            "SELECT id, run, version, state, phase, tool, requester, due, waits_for FROM call
-             WHERE tenant = ?1 AND id = ?2",
-        )?
+        .prepare_cached(ONE)?
         .query_row(params![tenant.as_str(), id.to_string()], call_row)
         .optional()
 }
@@ -404,6 +417,7 @@ fn call_row(row: &Row<'_>) -> rusqlite::Result<CallRow> {
         id: parsed(row, 0)?,
         run: parsed(row, 1)?,
         version: row.get(2)?,
+        terms: row.get_ref(9)?.as_str()?.into(),
         state: row.get(3)?,
         phase: row.get(4)?,
         tool: parsed(row, 5)?,

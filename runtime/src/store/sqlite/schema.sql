@@ -7,6 +7,7 @@
 -- row of more than about 1000 bytes spills to overflow pages, in a rowid tree one of more than 4000.
 
 CREATE TABLE call (
+    place     INTEGER NOT NULL PRIMARY KEY,
     tenant    TEXT NOT NULL,
     id        TEXT NOT NULL,
     run       TEXT NOT NULL,
@@ -19,7 +20,13 @@ CREATE TABLE call (
     -- The places of its entries in audit_entry, with commas.
     entries   TEXT NOT NULL,
     state     TEXT NOT NULL,
-    PRIMARY KEY (tenant, id)
+    UNIQUE (tenant, id)
+) STRICT;
+-- What of a call stays while people decide, most of its text: apart, so that a decision writes a short row. By the
+-- place of its call.
+CREATE TABLE call_terms (
+    place INTEGER NOT NULL PRIMARY KEY,
+    text  TEXT NOT NULL
 ) STRICT;
 CREATE INDEX call_by_run ON call (tenant, run, id);
 CREATE INDEX call_by_requester ON call (tenant, requester, id);

@@ -435,7 +435,8 @@ fn write_call(
                 "UPDATE call SET version = ?3, phase = ?4, due = ?5, waits_for = ?6, state = ?7,
                     entries = trim(entries || ',' || ?13, ',')
                  WHERE tenant = ?1 AND id = ?2 AND version = ?8 AND state = ?9
-                 AND phase = ?10 AND tool = ?11 AND requester = ?12",
+                 AND phase = ?10 AND tool = ?11 AND requester = ?12
+                 AND (SELECT text FROM call_terms AS t WHERE t.place = call.place) = ?14",
             )?
             .execute(params![
                 tenant.as_str(),
@@ -450,13 +451,42 @@ fn write_call(
                 before.phase,
                 before.tool.as_str(),
                 before.requester.as_str(),
-                entries
+                entries,
+                &*before.terms
             ])?,
     };
     if rows == 1 {
+        write_terms(connection, tenant, &id, write)?;
         write_agenda(connection, tenant, &id, replaces.as_deref(), row)?;
     }
     Ok(rows == 1)
+}
+
+/// Writes what stays of a call, where it did not.
+fn write_terms(
+    connection: &Connection,
+    tenant: &TenantId,
+    id: &str,
+    write: &CallWrite,
+) -> rusqlite::Result<()> {
+    let CallWrite { row, replaces } = write;
+    match replaces {
+        Some(before) if before.terms == row.terms => {}
+        Some(_) => {
+            connection
+                .prepare_cached(
+                    "UPDATE call_terms SET text = ?3
+                     WHERE place = (SELECT place FROM call WHERE tenant = ?1 AND id = ?2)",
+                )?
+                .execute(params![tenant.as_str(), id, &*row.terms])?;
+        }
+        None => {
+            connection
+                .prepare_cached("INSERT INTO call_terms (place, text) VALUES (?1, ?2)")?
+                .execute(params![connection.last_insert_rowid(), &*row.terms])?;
+        }
+    }
+    Ok(())
 }
 
 /// The topic under which the time of a call stands.
