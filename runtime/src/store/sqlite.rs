@@ -272,8 +272,12 @@ impl fmt::Debug for Sqlite {
 impl Store for Sqlite {
     async fn commit(&self, commit: Commit) -> Result<Committed, StoreError> {
         let waiting = self.0.pen.enter();
-        if let Some(answer) = waiting.at_once(&commit) {
-            return answer;
+        if waiting.is_alone() {
+            // On a thread with many tasks, only now the others can ask for theirs: they share one flush then.
+            tokio::task::yield_now().await;
+            if let Some(answer) = waiting.at_once(&commit) {
+                return answer;
+            }
         }
         let (answer, answered) = oneshot::channel();
         let commit = Arc::new(commit);

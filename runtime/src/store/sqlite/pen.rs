@@ -38,14 +38,11 @@ pub(super) struct Pen {
 }
 
 /// Counts a commit until it has its answer.
-pub(super) struct Waiting<'a> {
-    pen: &'a Pen,
-    alone: bool,
-}
+pub(super) struct Waiting<'a>(&'a Pen);
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        self.pen.waiting.fetch_sub(1, Ordering::Relaxed);
+        self.0.waiting.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -59,8 +56,8 @@ impl Pen {
     }
 
     pub(super) fn enter(&self) -> Waiting<'_> {
-        let alone = self.waiting.fetch_add(1, Ordering::Relaxed) == 0;
-        Waiting { pen: self, alone }
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        Waiting(self)
     }
 
     /// Works until the last sender is gone and the queue is empty.
@@ -104,16 +101,21 @@ impl Pen {
 }
 
 impl Waiting<'_> {
+    /// Whether nobody else waits.
+    pub(super) fn is_alone(&self) -> bool {
+        self.0.waiting.load(Ordering::Relaxed) == 1
+    }
+
     /// Makes the commit here and now, if nobody else waits, the disk is quick and nobody holds the lock;
     /// otherwise nothing was done.
     pub(super) fn at_once(&self, commit: &Commit) -> Option<Answer> {
-        if !self.alone || !self.pen.quick.load(Ordering::Relaxed) {
+        if !self.is_alone() || !self.0.quick.load(Ordering::Relaxed) {
             return None;
         }
-        let mut writer = match self.pen.writer.try_lock() {
+        let mut writer = match self.0.writer.try_lock() {
             Ok(writer) => writer,
             Err(TryLockError::WouldBlock | TryLockError::Poisoned(_)) => return None,
         };
-        self.pen.timed(|| writer.without_waiting(commit))
+        self.0.timed(|| writer.without_waiting(commit))
     }
 }

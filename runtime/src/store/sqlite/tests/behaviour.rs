@@ -1,8 +1,6 @@
 //! Batches, flushes, plans, fences, and the life of the writing thread.
 
 use std::collections::BTreeSet;
-use std::future::Future;
-use std::pin::pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Waker};
 
@@ -10,6 +8,7 @@ use countersign_core::digest::Digest;
 use countersign_core::id::{ActorId, RunId, ToolName};
 use countersign_core::time::Timestamp;
 use rusqlite::{Connection, params_from_iter};
+use tokio::task::JoinSet;
 
 use super::place;
 use crate::store::conformance::runs::begin;
@@ -51,6 +50,27 @@ fn many_commits_share_one_flush() {
     );
     assert_eq!(pulse.stats(), stats);
     assert_eq!(*pulse.changed.borrow(), 1);
+}
+
+/// On one thread each commit was made before anybody else could ask for theirs.
+#[tokio::test]
+async fn so_do_the_commits_of_many_tasks_on_one_thread() {
+    let (_directory, path) = place();
+    let store = Sqlite::open(&path).unwrap();
+    let mut tasks = JoinSet::new();
+    for number in 0..64 {
+        let store = store.clone();
+        tasks.spawn(async move {
+            for version in 0..10 {
+                let commit = step(&tenant("t"), row(call_id(number), version));
+                assert!(is_done(&store.commit(commit).await));
+            }
+        });
+    }
+    tasks.join_all().await;
+    let stats = store.stats();
+    assert_eq!(stats.commits, 640);
+    assert!(stats.flushes * 4 <= stats.commits, "{stats:?}");
 }
 
 #[test]
@@ -139,11 +159,14 @@ async fn what_is_queued_is_written_before_the_last_handle_is_gone() {
     let (_directory, path) = place();
     let store = Sqlite::open(&path).unwrap();
     // Fewer than tokio lets one task do before it must yield.
-    for number in 0..100 {
-        let commit = store.commit(step(&tenant("t"), row(call_id(number), 0)));
-        // Polled once, it is queued; then nobody waits for it any more.
-        let _ = pin!(commit).poll(&mut Context::from_waker(Waker::noop()));
+    let commits = (0..100).map(|number| store.commit(step(&tenant("t"), row(call_id(number), 0))));
+    let mut commits: Vec<_> = commits.collect();
+    // Polled twice, also the first is queued, which saw no other; then nobody waits for them any more.
+    for _ in 0..2 {
+        let mut context = Context::from_waker(Waker::noop());
+        commits.retain_mut(|it| it.as_mut().poll(&mut context).is_pending());
     }
+    drop(commits);
     drop(store);
     let store = Sqlite::open(&path).unwrap();
     assert_eq!(check_log(&store, &tenant("t")).await.len(), 100);
