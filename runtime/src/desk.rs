@@ -345,6 +345,8 @@ pub(crate) fn token_hash(token: &str) -> Digest {
 /// The tightening that must come first, if the policy of now demands more than what was frozen.
 pub(crate) fn stricter(call: &Call, directory: &Directory) -> Option<Event> {
     match call.phase() {
+        // What no rule speaks of cannot have got stricter.
+        _ if !directory.has_rules_for(call.tool().as_str()) => None,
         Phase::Confirm { .. } | Phase::Approve { .. } | Phase::Cleared { .. } => {
             let (gates, rules) = directory.tighten(call.tool().as_str(), call.gates(), call.arguments());
             (!call.gates().cover(&gates)).then(|| {

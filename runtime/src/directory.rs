@@ -75,6 +75,11 @@ impl Directory {
         self.policy.tighten(tool, gates, arguments, self.revision)
     }
 
+    /// Whether any rule speaks of this tool, whatever its arguments.
+    pub(crate) fn has_rules_for(&self, tool: &str) -> bool {
+        self.policy.has_rules_for(tool)
+    }
+
     /// An actor as it stands at this moment. One that nobody knows may do nothing.
     pub(crate) fn actor(&self, identity: &Identity, now: Timestamp) -> Actor {
         let id = identity.id().clone();

@@ -406,6 +406,11 @@ impl Policy {
         self.rules.iter().filter(move |it| it.fits(tool))
     }
 
+    /// Whether any rule speaks of the tool, whatever its arguments.
+    pub(crate) fn has_rules_for(&self, tool: &str) -> bool {
+        self.rules_for(tool).next().is_some()
+    }
+
     /// Whether a rule may ask somebody before the tool runs, whatever its annotation says.
     pub(crate) fn may_gate(&self, tool: &str) -> bool {
         self.rules_for(tool).any(Rule::asks)
