@@ -134,7 +134,7 @@ impl Call {
             warned: Cow::Borrowed(&self.warned),
             escalated: Cow::Borrowed(&self.escalated),
         };
-        let mut text = Vec::with_capacity(1024);
+        let mut text = Vec::with_capacity(768);
         let written = serde_json::to_writer(&mut text, &now).map(|()| text);
         written
             .ok()
