@@ -55,6 +55,8 @@ pub(crate) fn requester(number: usize) -> Identity {
 /// How many people decide at once, and how many entries a batch of the peer has.
 const AT_ONCE: usize = 64;
 const ROUNDS: usize = 20;
+/// Rounds before them that are not counted: the journals grow to their size, the caches fill.
+const WARM_UP: usize = 3;
 /// Decisions of one round: one after the other, and at once.
 const SINGLE: usize = 100;
 const MANY: usize = 1280;
@@ -274,7 +276,10 @@ pub(crate) fn all(_: &mut Criterion) {
     let mut head = Frontier::default();
 
     let mut times = [Duration::ZERO; 5];
-    for _ in 0..ROUNDS {
+    for round in 0..WARM_UP + ROUNDS {
+        if round == WARM_UP {
+            times = Default::default();
+        }
         let waiting = runtime.block_on(desk.waiting(SINGLE + MANY));
         let (one_by_one, at_once) = waiting.split_at(SINGLE);
         for asked in one_by_one {
