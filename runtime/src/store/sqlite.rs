@@ -8,6 +8,7 @@
 //! What a newcomer would get wrong: the file must be on a local disk. SQLite's shared memory and locks
 //! do not work over NFS or SMB, and several machines need another store.
 
+mod call;
 mod edge;
 mod error;
 mod grant;

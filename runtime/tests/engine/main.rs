@@ -8,6 +8,7 @@ mod crash;
 mod crowd;
 mod damage;
 mod damage_beside_the_seal;
+mod damage_of_texts;
 mod disk;
 mod example;
 mod fatigue;

@@ -17,8 +17,8 @@ use countersign_core::time::Timestamp;
 use rusqlite::types::{Type, Value, ValueRef};
 use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
 
+use super::call::DUE;
 use super::open;
-use super::write::DUE;
 use crate::store::{CallFilter, CallRow, Directory, EntryRow};
 
 /// The most connections that read a file at the same time.
